@@ -1,0 +1,252 @@
+//! The command line: every verb with the name that it has everywhere (DESIGN part 7).
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// A terminal operations console that is a platform-as-a-service. Without a command it opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "swarmdeck", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Where it keeps what it knows [default: /etc/swarmdeck/config.yaml's home, else your data directory].
+    #[arg(long, global = true, env = "SWARMDECK_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// How results are printed; with json, stdout holds exactly one value.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+    /// ASCII only on screen.
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Theme of the console: dark, light, mono, or one of your own.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+    Yaml,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try it: own hosts, own nginx, a real dispatch, in a home of its own.
+    Demo(Demo),
+    /// Make a home.
+    Init {
+        /// One home for several users of this Unix group.
+        #[arg(long, value_name = "GROUP")]
+        shared: Option<String>,
+        /// Where; the same as --home.
+        dir: Option<PathBuf>,
+    },
+    /// List what there is.
+    Get {
+        /// procs, swarms, hosts, squads, apps, buildpacks, ingredients, balancers, builds, releases, dispatches.
+        kind: String,
+        /// Only those whose name holds this.
+        name: Option<String>,
+    },
+    /// Everything about one thing.
+    Describe { kind: String, name: String },
+    /// Create or change what a document names; deletes nothing.
+    Apply {
+        /// The document; `-` is standard input.
+        #[arg(short, long, value_name = "FILE")]
+        file: PathBuf,
+        /// Only show what would change.
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(short = 'm', long = "message", default_value = "")]
+        why: String,
+    },
+    /// Write everything as a document that `apply` takes, secrets included; audited.
+    Export {
+        /// Only this kind.
+        kind: Option<String>,
+        name: Option<String>,
+    },
+    /// Delete an object; refused while procs run or others refer to it.
+    Delete {
+        kind: String,
+        name: String,
+        #[arg(short = 'm', long = "message", default_value = "")]
+        why: String,
+    },
+    /// Edit a swarm's config (or env, or an ingredient's) in $EDITOR.
+    Edit {
+        /// swarm or ingredient.
+        kind: String,
+        name: String,
+        #[arg(long)]
+        env: bool,
+        #[arg(short = 'm', long = "message", default_value = "")]
+        why: String,
+    },
+    /// Show exactly what a dispatch would do; it is kept, so that `dispatch --plan ID` does just that.
+    Plan(DispatchArgs),
+    /// Make a version live: build, prove, route, drain, retire.
+    #[command(alias = "swarm")]
+    Dispatch(DispatchArgs),
+    /// Back to the release that ran before; needs no build.
+    Rollback {
+        swarm: String,
+        /// To this release instead.
+        #[arg(long, value_name = "RELEASE")]
+        to: Option<String>,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Carry an interrupted dispatch to its end (all of them without a number).
+    Resume { dispatch: Option<String> },
+    /// Cancel a dispatch that is under way; it is undone.
+    Cancel { dispatch: String },
+    /// Change how many procs a swarm has.
+    Size {
+        swarm: String,
+        size: u32,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Build a version of an app now.
+    Build {
+        app: String,
+        version: String,
+        /// Even where a build could be reused.
+        #[arg(long)]
+        again: bool,
+    },
+    /// Start a stopped proc.
+    Start(ProcArgs),
+    /// Stop a proc.
+    Stop(ProcArgs),
+    /// Restart a proc.
+    Restart(ProcArgs),
+    /// Stop and remove a proc, without draining it.
+    Destroy(ProcArgs),
+    /// Run a swarm's uptests now.
+    Uptest { swarm: String },
+    /// A proc's log.
+    Logs {
+        host: String,
+        proc: String,
+        #[arg(short, long)]
+        follow: bool,
+        /// Kilobytes from the end.
+        #[arg(long, default_value_t = 16)]
+        tail: u64,
+    },
+    /// What happened.
+    Events {
+        /// Only those after this number.
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        #[arg(short, long)]
+        follow: bool,
+        /// Only of this dispatch.
+        #[arg(long)]
+        dispatch: Option<String>,
+    },
+    /// Who did what.
+    Audit {
+        #[arg(long)]
+        who: Option<String>,
+        #[arg(long)]
+        object: Option<String>,
+    },
+    /// Hosts: what they are missing, and putting it there.
+    Hosts {
+        #[command(subcommand)]
+        command: Option<HostCommand>,
+    },
+    /// Take over what somebody else made.
+    Adopt {
+        #[command(subcommand)]
+        what: Adopt,
+    },
+    /// Balancers and the nodes of their pools.
+    Balancers,
+    /// Finish or undo what an earlier process left behind, once.
+    Upkeep,
+    /// Shell completions.
+    Completions { shell: clap_complete::Shell },
+}
+
+/// Of `hosts`.
+#[derive(Debug, Subcommand)]
+pub enum HostCommand {
+    /// What is missing on a host.
+    Check { name: String },
+    /// Put it there; restarts nothing that runs.
+    Provision { name: String },
+    /// Take a host over from another installation.
+    Claim { name: String },
+}
+
+/// Of `adopt`.
+#[derive(Debug, Subcommand)]
+pub enum Adopt {
+    /// A pool's file that an operator or another tool wrote: its nodes stay, dispatches may change it from then on.
+    Pool {
+        /// POOL@BALANCER.
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+}
+
+/// Of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Without a screen: v1, v2, roll back, under requests all the time.
+    #[arg(long, conflicts_with = "down")]
+    pub headless: bool,
+    /// Stop and remove everything that the demo made.
+    #[arg(long)]
+    pub down: bool,
+}
+
+/// Of `plan` and `dispatch`.
+#[derive(Debug, Args)]
+pub struct DispatchArgs {
+    /// app-config-proc, with @squad when that is ambiguous.
+    #[arg(required_unless_present = "plan")]
+    pub swarm: Option<String>,
+    /// Tag, branch, bookmark or revision [default: the swarm's own].
+    #[arg(long, allow_hyphen_values = true)]
+    pub version: Option<String>,
+    #[arg(long)]
+    pub size: Option<u32>,
+    /// Build again even where a build could be reused.
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Execute this stored plan.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["version", "size", "rebuild"])]
+    pub plan: Option<String>,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+/// Of a proc's verbs.
+#[derive(Debug, Args)]
+pub struct ProcArgs {
+    pub host: String,
+    pub proc: String,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+/// What every verb with a plan takes.
+#[derive(Debug, Args)]
+pub struct Yes {
+    /// Without asking.
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Why; kept in the audit.
+    #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+    pub why: String,
+}

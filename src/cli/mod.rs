@@ -1,0 +1,107 @@
+//! Face 1: the verbs as subcommands; tables, YAML, JSON. stdout holds the result, progress goes to stderr.
+
+pub mod args;
+mod dispatch;
+mod print;
+mod prompt;
+mod verbs;
+
+pub use prompt::TerminalPrompt;
+pub use verbs::demo_up;
+
+use crate::deck::{Deck, Outside};
+use crate::model::{Fault, Result};
+use args::{Cli, Command, Format};
+use print::Report;
+use std::io::IsTerminal;
+
+/// Runs one verb; answers with the exit code (DESIGN part 7).
+pub async fn run(cli: Cli, outside: Outside) -> u8 {
+    let format = cli.output;
+    match verb(cli, outside, format).await {
+        Ok(report) => report.print(format),
+        Err(fault) => print::fault(&fault, format),
+    }
+}
+
+async fn verb(cli: Cli, outside: Outside, format: Format) -> Result<Report> {
+    let Some(command) = cli.command else { return Err(Fault::bad("no command").next("swarmdeck --help")) };
+    match command {
+        Command::Completions { shell } => return Ok(verbs::completions(shell)),
+        Command::Demo(demo) => return verbs::demo(&demo, cli.home.as_deref(), outside, format).await,
+        Command::Init { shared, dir } => return verbs::init(cli.home.as_deref(), dir.as_deref(), shared.as_deref()),
+        _ => {}
+    }
+    let home = crate::deck::find_home(cli.home.as_deref())?;
+    let deck = Deck::open(home, outside).await?;
+    let report = on_deck(&deck, command, format).await;
+    deck.close().await;
+    report
+}
+
+async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report> {
+    match command {
+        Command::Get { kind, name } => verbs::get(deck, &kind, name.as_deref()).await,
+        Command::Describe { kind, name } => Ok(Report::value(deck.describe(&kind, &name).await?)),
+        Command::Apply { file, dry_run, why } => verbs::apply(deck, &file, dry_run, &why).await,
+        Command::Export { kind, name } => verbs::export(deck, kind.as_deref(), name.as_deref()).await,
+        Command::Delete { kind, name, why } => verbs::delete(deck, &kind, &name, &why).await,
+        Command::Edit { kind, name, env, why } => verbs::edit(deck, &kind, &name, env, &why).await,
+        Command::Plan(args) => dispatch::plan(deck, &args).await,
+        Command::Dispatch(args) => dispatch::dispatch(deck, &args, format).await,
+        Command::Rollback { swarm, to, yes } => dispatch::rollback(deck, &swarm, to, &yes, format).await,
+        Command::Size { swarm, size, yes } => dispatch::size(deck, &swarm, size, &yes, format).await,
+        Command::Resume { dispatch } => dispatch::resume(deck, dispatch.as_deref()).await,
+        Command::Cancel { dispatch } => dispatch::cancel(deck, &dispatch).await,
+        Command::Upkeep => dispatch::resume(deck, None).await,
+        Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
+        Command::Start(args) => verbs::proc(deck, "start", &args).await,
+        Command::Stop(args) => verbs::proc(deck, "stop", &args).await,
+        Command::Restart(args) => verbs::proc(deck, "restart", &args).await,
+        Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
+        Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
+        Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,
+        Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
+        Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
+        Command::Hosts { command } => verbs::hosts(deck, command).await,
+        Command::Adopt { what } => verbs::adopt(deck, what).await,
+        Command::Balancers => verbs::get(deck, "balancers", None).await,
+        Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
+    }
+}
+
+/// A fault for people; answers with its exit code.
+pub fn say(fault: &Fault) -> u8 {
+    print::fault(fault, Format::Table)
+}
+
+/// Waits for what this process still carries when its screen is gone; says so where somebody may read it.
+pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
+    let mut exit = 0;
+    for id in deck.carrying() {
+        if let (true, Ok(dispatch)) = (somebody, deck.dispatch_named(&id).await) {
+            print::err(&format!("dispatch {} of {} goes on; this ends with it\n", dispatch.number, dispatch.swarm));
+        }
+        let ended = deck.wait_for(&id).await;
+        if let Some(dispatch) = ended {
+            print::err(&format!("dispatch {} {}\n", dispatch.number, dispatch.outcome.map_or("under way", |outcome| outcome.word())));
+            exit = exit.max(dispatch::exit_of(&dispatch));
+        }
+    }
+    deck.close().await;
+    exit
+}
+
+/// Asks yes or no on the terminal; without one there is no yes (exit 3).
+fn confirmed(question: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Fault::refused(format!("{question} Nobody can be asked: there is no terminal")).next("say --yes"));
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| Fault::failed(error.to_string()))?;
+    if matches!(answer.trim(), "y" | "yes") { Ok(()) } else { Err(Fault::refused("not confirmed; nothing was changed")) }
+}

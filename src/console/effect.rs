@@ -1,0 +1,122 @@
+//! Everything that the console may do to the world; `update` only asks for it.
+
+use crate::deck::Secret;
+use crate::deck::look::{DispatchRequest, EditTarget};
+
+/// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Leave; dispatches under way go on without a screen.
+    Quit,
+    /// Leave; dispatches under way stop between steps, resumable.
+    QuitAndStop,
+    /// Leave after cancelling these.
+    QuitAndUndo(Vec<String>),
+    /// ^z.
+    Suspend,
+    Refresh,
+    Plan {
+        ticket: u64,
+        request: DispatchRequest,
+    },
+    Execute {
+        plan_id: String,
+        why: String,
+    },
+    Proc {
+        verb: &'static str,
+        host: String,
+        name: String,
+    },
+    Host {
+        ticket: u64,
+        verb: &'static str,
+        host: String,
+    },
+    Cancel {
+        dispatch: String,
+    },
+    Resume {
+        dispatch: String,
+    },
+    Build {
+        swarm: String,
+    },
+    Uptest {
+        ticket: u64,
+        swarm: String,
+    },
+    /// The answer to a host's question; none: not answered. Never shown, never kept.
+    Answer {
+        ticket: u64,
+        text: Option<Secret>,
+    },
+    OpenEditor(EditTarget),
+    SaveEditor {
+        target: EditTarget,
+        text: String,
+        rev: i64,
+        why: String,
+        then_plan: bool,
+    },
+    SaveDraft {
+        target: EditTarget,
+        text: Option<String>,
+    },
+    ExternalEditor {
+        text: String,
+    },
+    FollowLog {
+        ticket: u64,
+        host: String,
+        name: String,
+    },
+    FollowBuild {
+        ticket: u64,
+        build: String,
+    },
+    /// Stops what was started under the ticket: a plan, a log.
+    Stop {
+        ticket: u64,
+    },
+    Copy(String),
+    Apply(String),
+    AddHost(String),
+    /// Leave for the demo, which has a home of its own.
+    Demo,
+    Theme(String),
+}
+
+impl Effect {
+    /// Whether it changes what runs or what is written down: the fuzz test holds that none of these comes without a confirm.
+    pub fn changes_something(&self) -> bool {
+        match self {
+            Effect::QuitAndStop
+            | Effect::QuitAndUndo(_)
+            | Effect::Execute { .. }
+            | Effect::Proc { .. }
+            | Effect::Cancel { .. }
+            | Effect::Resume { .. }
+            | Effect::SaveEditor { .. }
+            | Effect::Apply(_)
+            | Effect::AddHost(_)
+            | Effect::Demo => true,
+            Effect::Host { verb, .. } => *verb != "check",
+            Effect::Quit
+            | Effect::Suspend
+            | Effect::Refresh
+            | Effect::Plan { .. }
+            | Effect::Build { .. }
+            | Effect::Uptest { .. }
+            | Effect::Answer { .. }
+            | Effect::OpenEditor(_)
+            | Effect::SaveDraft { .. }
+            | Effect::ExternalEditor { .. }
+            | Effect::FollowLog { .. }
+            | Effect::FollowBuild { .. }
+            | Effect::Stop { .. }
+            | Effect::Copy(_)
+            | Effect::Theme(_) => false,
+        }
+    }
+}

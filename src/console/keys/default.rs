@@ -1,0 +1,162 @@
+//! The keymap itself (`screens/keymap.txt`): small letters look, CAPITALS sort, `.` acts.
+
+/// Where a binding holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Where {
+    /// Everywhere but in a text field.
+    Base,
+    /// A list of rows, and any text that scrolls.
+    Table,
+    Plan,
+    Log,
+    /// A question with buttons.
+    Confirm,
+}
+
+impl Where {
+    pub const ALL: [Where; 5] = [Where::Base, Where::Table, Where::Plan, Where::Log, Where::Confirm];
+    /// Its heading in the help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Where::Base => "everywhere",
+            Where::Table => "lists",
+            Where::Plan => "plan",
+            Where::Log => "logs",
+            Where::Confirm => "questions",
+        }
+    }
+}
+
+/// What a key can mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    Down,
+    Up,
+    Top,
+    Bottom,
+    HalfDown,
+    HalfUp,
+    PageDown,
+    PageUp,
+    In,
+    Out,
+    Leave,
+    NextPane,
+    PreviousPane,
+    Tab(u8),
+    Palette,
+    Filter,
+    Find,
+    Next,
+    Previous,
+    TroubleOnly,
+    Refresh,
+    Mark,
+    MarkAll,
+    ClearMarks,
+    SortColumn,
+    Menu,
+    Describe,
+    Why,
+    Logs,
+    Events,
+    Edit,
+    Copy,
+    Help,
+    Stop,
+    Suspend,
+    NextField,
+    PreviousField,
+    Choose,
+    Accept,
+    Refuse,
+    AllDifferences,
+    Follow,
+    Pause,
+    Wrap,
+    Times,
+}
+
+impl Action {
+    /// Whether it may change what runs (from a plan or a question only).
+    pub fn acts(self) -> bool {
+        matches!(self, Action::Accept | Action::Choose)
+    }
+}
+
+/// One line of the keymap.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    pub action: Action,
+    pub place: Where,
+    /// Each is a key, or a chord of two with a blank between.
+    pub keys: &'static [&'static str],
+    pub title: &'static str,
+}
+
+const fn bind(place: Where, action: Action, keys: &'static [&'static str], title: &'static str) -> Binding {
+    Binding { action, place, keys, title }
+}
+
+/// Every binding.
+pub const BINDINGS: &[Binding] = &[
+    bind(Where::Table, Action::Down, &["j", "down"], "down"),
+    bind(Where::Table, Action::Up, &["k", "up"], "up"),
+    bind(Where::Table, Action::Top, &["g g", "home"], "to the top"),
+    bind(Where::Table, Action::Bottom, &["G", "end"], "to the bottom"),
+    bind(Where::Table, Action::HalfDown, &["^d"], "half a page down"),
+    bind(Where::Table, Action::HalfUp, &["^u"], "half a page up"),
+    bind(Where::Table, Action::PageDown, &["^f", "pgdn"], "a page down"),
+    bind(Where::Table, Action::PageUp, &["pgup"], "a page up"),
+    bind(Where::Table, Action::In, &["enter", "right"], "open"),
+    bind(Where::Table, Action::Mark, &["space"], "mark"),
+    bind(Where::Table, Action::MarkAll, &["*"], "mark all shown"),
+    bind(Where::Table, Action::ClearMarks, &["\\"], "clear the marks"),
+    bind(Where::Table, Action::Filter, &["/"], "filter: text, !x, state:fatal, host:web*"),
+    bind(Where::Table, Action::TroubleOnly, &["!"], "trouble only"),
+    bind(Where::Table, Action::SortColumn, &["o"], "sort by the next column"),
+    bind(Where::Table, Action::Menu, &["."], "act on this row: one letter, one verb"),
+    bind(Where::Table, Action::Describe, &["d"], "describe: everything that is known"),
+    bind(Where::Table, Action::Why, &["w"], "why is it so"),
+    bind(Where::Table, Action::Logs, &["l", "f"], "logs"),
+    bind(Where::Table, Action::Events, &["i"], "its events"),
+    bind(Where::Table, Action::Edit, &["e"], "edit"),
+    bind(Where::Table, Action::Copy, &["c"], "copy the name"),
+    bind(Where::Base, Action::Out, &["esc", "left"], "one level out"),
+    bind(Where::Base, Action::Leave, &["q"], "close; at the root leave"),
+    bind(Where::Base, Action::NextPane, &["tab"], "next pane"),
+    bind(Where::Base, Action::PreviousPane, &["s-tab"], "previous pane"),
+    bind(Where::Base, Action::Tab(1), &["1"], "the dash"),
+    bind(Where::Base, Action::Tab(2), &["2"], "swarms"),
+    bind(Where::Base, Action::Tab(3), &["3"], "squads and hosts"),
+    bind(Where::Base, Action::Tab(4), &["4"], "procs"),
+    bind(Where::Base, Action::Tab(5), &["5"], "builds"),
+    bind(Where::Base, Action::Tab(6), &["6"], "dispatches"),
+    bind(Where::Base, Action::Tab(7), &["7"], "ingredients"),
+    bind(Where::Base, Action::Tab(8), &["8"], "events"),
+    bind(Where::Base, Action::Palette, &[":"], "go to any object, do any verb"),
+    bind(Where::Base, Action::Refresh, &["^r"], "observe now"),
+    bind(Where::Base, Action::Help, &["?", "f1"], "help"),
+    bind(Where::Base, Action::Stop, &["^c"], "stop this request; at the root leave"),
+    bind(Where::Base, Action::Suspend, &["^z"], "suspend"),
+    bind(Where::Plan, Action::NextField, &["tab"], "next field"),
+    bind(Where::Plan, Action::PreviousField, &["s-tab"], "previous field"),
+    bind(Where::Plan, Action::Choose, &["enter", "space"], "press the button that has the focus"),
+    bind(Where::Plan, Action::Accept, &["y"], "carry it out (dead for 0.3 s after it was shown)"),
+    bind(Where::Plan, Action::AllDifferences, &["="], "all differences"),
+    bind(Where::Plan, Action::Copy, &["c"], "copy as command"),
+    bind(Where::Plan, Action::Down, &["j", "down"], "scroll down"),
+    bind(Where::Plan, Action::Up, &["k", "up"], "scroll up"),
+    bind(Where::Log, Action::Follow, &["f"], "follow"),
+    bind(Where::Log, Action::Pause, &["space"], "pause"),
+    bind(Where::Log, Action::Wrap, &["w"], "wrap"),
+    bind(Where::Log, Action::Times, &["t"], "times"),
+    bind(Where::Log, Action::Find, &["/"], "search"),
+    bind(Where::Log, Action::Next, &["n"], "next match"),
+    bind(Where::Log, Action::Previous, &["N"], "previous match"),
+    bind(Where::Confirm, Action::NextField, &["tab", "right", "down"], "next button"),
+    bind(Where::Confirm, Action::PreviousField, &["s-tab", "left", "up"], "previous button"),
+    bind(Where::Confirm, Action::Choose, &["enter"], "press the button that has the focus"),
+    bind(Where::Confirm, Action::Accept, &["y"], "yes (dead for 0.3 s after it was shown)"),
+    bind(Where::Confirm, Action::Refuse, &["n"], "no"),
+];

@@ -1,0 +1,75 @@
+//! Everything that can happen to the console; a session is a list of these and can be replayed.
+
+use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
+use crate::model::{Fault, Result};
+use crate::plan::Plan;
+use crossterm::event::KeyEvent;
+use std::sync::Arc;
+
+/// One thing that happened. Times are ms since the epoch by our clock.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    Key {
+        key: KeyEvent,
+        now_ms: i64,
+    },
+    /// Text pasted in one piece (bracketed paste); never keys.
+    Paste(String),
+    Resize(u16, u16),
+    Tick {
+        now_ms: i64,
+    },
+    /// The frame of the state as it is was written to the terminal.
+    Painted {
+        now_ms: i64,
+    },
+    Look(Arc<Look>),
+    /// The answer to the `ticket`th question; one for a plan screen that was closed is dropped.
+    Planned {
+        ticket: u64,
+        plan: Box<Result<Plan>>,
+    },
+    /// A line while a ticket's answer is awaited.
+    Progress {
+        ticket: u64,
+        line: LogLine,
+    },
+    /// A host asks something.
+    Asked {
+        ticket: u64,
+        lines: Vec<String>,
+        echo: bool,
+    },
+    Executed(Result<String>),
+    BuildStarted(Result<String>),
+    /// A verb answered with one line.
+    Said(Result<String>),
+    /// With a draft kept earlier, and when.
+    EditorOpened {
+        document: Box<Result<EditDocument>>,
+        draft: Option<(String, i64)>,
+    },
+    /// A save ended: the text, and its new revision.
+    Saved {
+        target: EditTarget,
+        text: String,
+        then_plan: bool,
+        result: Result<i64>,
+    },
+    /// `$EDITOR` ended; none when it failed or changed nothing.
+    ExternalEditorDone(Result<Option<String>>),
+    /// Lines of the log that is followed under this ticket.
+    LogLines {
+        ticket: u64,
+        lines: Vec<LogLine>,
+    },
+    /// A verb that says lines while it runs is done.
+    VerbEnded {
+        ticket: u64,
+        text: String,
+    },
+    LogEnded {
+        ticket: u64,
+        fault: Option<Fault>,
+    },
+}

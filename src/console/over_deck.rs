@@ -1,0 +1,116 @@
+//! The console's port over the real deck: one call per effect.
+
+use super::port::{Port, Said};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::{Deck, Stop};
+use crate::model::{Fault, Result};
+use crate::plan::Plan;
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// How much of a log is shown before what comes.
+const TAIL: usize = 64 << 10;
+
+#[async_trait]
+impl Port for Deck {
+    fn look(&self) -> Arc<Look> {
+        Deck::look(self)
+    }
+    fn changes(&self) -> watch::Receiver<u64> {
+        Deck::changes(self)
+    }
+    async fn refresh(&self) -> Result<()> {
+        self.observe_all().await
+    }
+
+    async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {
+        Deck::plan(self, &request, Some(progress)).await
+    }
+    async fn execute(&self, plan_id: &str, why: &str) -> Result<String> {
+        Ok(Deck::execute(self, plan_id, why).await?.id)
+    }
+    async fn cancel(&self, dispatch: &str) -> Said {
+        let dispatch = self.dispatch_named(dispatch).await?;
+        Deck::cancel(self, &dispatch).await?;
+        Ok(format!("dispatch {} is being undone", dispatch.number))
+    }
+    async fn resume(&self, dispatch: &str) -> Said {
+        let dispatch = self.dispatch_named(dispatch).await?;
+        Deck::resume(self, &dispatch, None).await?;
+        Ok(format!("dispatch {} goes on", dispatch.number))
+    }
+    async fn interrupt(&self) -> Said {
+        let carried = self.carrying();
+        for id in &carried {
+            self.stop(id, Stop::Leave).await;
+        }
+        Ok(format!("{} dispatches stop at the next step", carried.len()))
+    }
+
+    async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said {
+        Deck::proc_verb(self, verb, host, name, "").await
+    }
+    async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said {
+        let lines = if verb == "provision" { self.host_provision(host, "").await? } else { self.host_check(host).await? };
+        for text in &lines {
+            // Nobody may be listening any more; the answer says how many there were.
+            let _ = progress.send(LogLine { at_ms: self.now_ms(), from: host.to_string(), text: text.clone() }).await;
+        }
+        Ok(match (verb, lines.len()) {
+            ("provision", 0) => format!("{host}: nothing was missing"),
+            ("provision", n) => format!("{host}: {n} things done"),
+            (_, 0) => format!("{host}: nothing is missing"),
+            (_, n) => format!("{host}: {n} things are missing; .p provisions it"),
+        })
+    }
+    async fn build(&self, swarm: &str) -> Result<String> {
+        self.begin_build(swarm).await
+    }
+    async fn uptest(&self, swarm: &str, progress: mpsc::Sender<LogLine>) -> Said {
+        let reports = Deck::uptest(self, swarm).await?;
+        for report in &reports {
+            let word = if report.passed { "passed" } else { "FAILED" };
+            let text = format!("{} {word} in {:.2} s  {}", report.test, report.seconds, report.output.lines().next().unwrap_or_default());
+            let _ = progress.send(LogLine { at_ms: self.now_ms(), from: format!("{}:{}", report.host, report.proc), text }).await;
+        }
+        let failed = reports.iter().filter(|report| !report.passed).count();
+        if failed > 0 {
+            Err(Fault::failed(format!("{failed} of {} uptests failed", reports.len())))
+        } else {
+            Ok(format!("{} uptests passed", reports.len()))
+        }
+    }
+
+    async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {
+        Deck::edit_open(self, target).await
+    }
+    async fn kept_draft(&self, target: EditTarget) -> Option<(String, i64)> {
+        self.edit_kept_draft(&target).await.ok().flatten()
+    }
+    async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<i64> {
+        Ok(self.edit_save(&target, text, rev, why).await?.1)
+    }
+    async fn draft(&self, target: EditTarget, text: Option<&str>) -> Result<()> {
+        self.edit_draft(&target, text).await
+    }
+
+    async fn follow_log(&self, host: &str, name: &str) -> Result<mpsc::Receiver<LogLine>> {
+        self.log_follow(host, name, TAIL).await
+    }
+    async fn follow_build(&self, build: &str) -> Result<mpsc::Receiver<LogLine>> {
+        Deck::follow_build(self, build).await
+    }
+
+    async fn apply(&self, path: &str) -> Said {
+        let text = tokio::fs::read_to_string(path)
+            .await
+            .map_err(|error| Fault::bad(format!("{path} cannot be read: {error}")).next("name a YAML document"))?;
+        let applied = Deck::apply(self, &text, path, false, "").await?;
+        let changed = applied.changes.iter().filter(|change| change.what != "unchanged").count();
+        Ok(format!("{changed} objects changed, {} as they were", applied.changes.len() - changed))
+    }
+    async fn add_host(&self, name: &str) -> Said {
+        Deck::add_first_host(self, name).await
+    }
+}

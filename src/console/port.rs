@@ -1,0 +1,59 @@
+//! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
+
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::model::Result;
+use crate::plan::Plan;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// What a verb of one line answered, for the toast.
+pub type Said = Result<String>;
+
+/// The deck as the console sees it.
+#[async_trait::async_trait]
+pub trait Port: std::marker::Send + Sync {
+    /// Everything as known now; cheap.
+    fn look(&self) -> Arc<Look>;
+    /// The version of the newest look; the console takes a new one when it changes.
+    fn changes(&self) -> watch::Receiver<u64>;
+    /// Observes every host now (`^r`).
+    async fn refresh(&self) -> Result<()>;
+
+    /// Resolves, builds, releases and plans; nothing on a host changes. Build lines go to `progress`.
+    async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan>;
+    /// Starts exactly this plan and answers with the dispatch's id at once; the look shows how it goes on.
+    async fn execute(&self, plan_id: &str, why: &str) -> Result<String>;
+    /// Cancels a dispatch under way: everything is undone.
+    async fn cancel(&self, dispatch: &str) -> Said;
+    /// Carries an interrupted dispatch on.
+    async fn resume(&self, dispatch: &str) -> Said;
+    /// Stops at the next step every dispatch that this process carries, resumable (`q`, then stop).
+    async fn interrupt(&self) -> Said;
+
+    /// `start`, `stop`, `restart` or `destroy` of one proc.
+    async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said;
+    /// `check` or `provision` of one host; lines go to `progress`.
+    async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said;
+    /// Builds the swarm's version; answers with the build's id as soon as there is one.
+    async fn build(&self, swarm: &str) -> Result<String>;
+    /// Runs the swarm's uptests on its procs.
+    async fn uptest(&self, swarm: &str, progress: mpsc::Sender<LogLine>) -> Said;
+
+    async fn edit_open(&self, target: EditTarget) -> Result<EditDocument>;
+    /// A draft kept earlier and when, ms; none when there is none.
+    async fn kept_draft(&self, target: EditTarget) -> Option<(String, i64)>;
+    /// Answers with the new revision; refused when the object's revision is no longer `rev`.
+    async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<i64>;
+    /// Keeps a draft, or with `None` forgets it.
+    async fn draft(&self, target: EditTarget, text: Option<&str>) -> Result<()>;
+
+    /// A proc's log: its last lines, then what comes. Ends when the receiver is dropped.
+    async fn follow_log(&self, host: &str, name: &str) -> Result<mpsc::Receiver<LogLine>>;
+    /// A build's log from its beginning, then what comes until it ends.
+    async fn follow_build(&self, build: &str) -> Result<mpsc::Receiver<LogLine>>;
+
+    /// Applies a document (welcome screen, `:apply PATH`).
+    async fn apply(&self, path: &str) -> Said;
+    /// Adds the first host from the welcome screen: a name that ssh knows, or `local`.
+    async fn add_host(&self, name: &str) -> Said;
+}

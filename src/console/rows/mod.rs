@@ -1,0 +1,13 @@
+//! What lists show: columns and cells of each kind of object, their order, and the filter. Pure; asked for visible rows only.
+
+pub mod cells;
+mod columns;
+mod filter;
+pub mod find;
+mod order;
+pub mod text;
+
+pub use cells::{Cells, cells, proc_glyph};
+pub use columns::{Column, columns, fit};
+pub use filter::Filter;
+pub use order::order;

@@ -1,0 +1,153 @@
+//! Effects as tasks that answer with a message; one that is stopped answers no more.
+
+use crate::console::effect::Effect;
+use crate::console::msg::Msg;
+use crate::console::port::Port;
+use crate::deck::look::LogLine;
+use crate::model::Result;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+/// Lines that are taken into one message.
+const BATCH: usize = 500;
+
+/// Starts effects.
+pub struct Runner {
+    port: Arc<dyn Port>,
+    pub answers: mpsc::Sender<Msg>,
+    /// What can be stopped, by ticket.
+    under_way: HashMap<u64, AbortHandle>,
+}
+
+impl Runner {
+    pub fn new(port: Arc<dyn Port>, answers: mpsc::Sender<Msg>) -> Runner {
+        Runner { port, answers, under_way: HashMap::new() }
+    }
+
+    pub fn start_all(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.start(effect);
+        }
+    }
+
+    /// Starts one; those of the terminal are the loop's own.
+    pub fn start(&mut self, effect: Effect) {
+        let port = self.port.clone();
+        self.under_way.retain(|_, task| !task.is_finished());
+        match effect {
+            Effect::Plan { ticket, request } => {
+                let progress = self.progress(ticket);
+                self.task(Some(ticket), async move { Msg::Planned { ticket, plan: Box::new(port.plan(request, progress).await) } });
+            }
+            Effect::Execute { plan_id, why } => self.task(None, async move { Msg::Executed(port.execute(&plan_id, &why).await) }),
+            Effect::Proc { verb, host, name } => self.task(None, async move { Msg::Said(port.proc_verb(verb, &host, &name).await) }),
+            Effect::Host { ticket, verb, host } => {
+                let progress = self.progress(ticket);
+                // A change under way is not torn by closing its screen.
+                let stoppable = (verb == "check").then_some(ticket);
+                self.task(stoppable, async move { ended(ticket, port.host_verb(verb, &host, progress).await) });
+            }
+            Effect::Uptest { ticket, swarm } => {
+                let progress = self.progress(ticket);
+                self.task(Some(ticket), async move { ended(ticket, port.uptest(&swarm, progress).await) });
+            }
+            Effect::Cancel { dispatch } => self.task(None, async move { Msg::Said(port.cancel(&dispatch).await) }),
+            Effect::Resume { dispatch } => self.task(None, async move { Msg::Said(port.resume(&dispatch).await) }),
+            Effect::Build { swarm } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm).await) }),
+            Effect::Apply(path) => self.task(None, async move { Msg::Said(port.apply(&path).await) }),
+            Effect::AddHost(name) => self.task(None, async move { Msg::Said(port.add_host(&name).await) }),
+            Effect::Refresh => self.task(None, async move { Msg::Said(port.refresh().await.map(|()| "observed".into())) }),
+            Effect::OpenEditor(target) => self.task(None, async move {
+                let document = port.edit_open(target.clone()).await;
+                let draft = port.kept_draft(target).await;
+                Msg::EditorOpened { document: Box::new(document), draft }
+            }),
+            Effect::SaveEditor { target, text, rev, why, then_plan } => self.task(None, async move {
+                let result = port.save(target.clone(), &text, rev, &why).await;
+                Msg::Saved { target, text, then_plan, result }
+            }),
+            Effect::SaveDraft { target, text } => {
+                let answers = self.answers.clone();
+                tokio::spawn(async move {
+                    if let Err(fault) = port.draft(target, text.as_deref()).await {
+                        let _ = answers.send(Msg::Said(Err(fault))).await;
+                    }
+                });
+            }
+            Effect::FollowLog { ticket, host, name } => {
+                let lines = async move { port.follow_log(&host, &name).await };
+                self.follow(ticket, lines);
+            }
+            Effect::FollowBuild { ticket, build } => {
+                let lines = async move { port.follow_build(&build).await };
+                self.follow(ticket, lines);
+            }
+            Effect::Stop { ticket } => {
+                if let Some(task) = self.under_way.remove(&ticket) {
+                    task.abort();
+                }
+            }
+            Effect::Quit
+            | Effect::QuitAndStop
+            | Effect::QuitAndUndo(_)
+            | Effect::Suspend
+            | Effect::Answer { .. }
+            | Effect::Demo
+            | Effect::ExternalEditor { .. }
+            | Effect::Copy(_)
+            | Effect::Theme(_) => {}
+        }
+    }
+
+    fn task(&mut self, ticket: Option<u64>, work: impl Future<Output = Msg> + Send + 'static) {
+        let answers = self.answers.clone();
+        let task = tokio::spawn(async move {
+            let answer = work.await;
+            // The console is gone: nobody waits for it.
+            let _ = answers.send(answer).await;
+        });
+        if let Some(ticket) = ticket {
+            self.under_way.insert(ticket, task.abort_handle());
+        }
+    }
+
+    fn progress(&self, ticket: u64) -> mpsc::Sender<LogLine> {
+        let (sender, mut lines) = mpsc::channel(256);
+        let answers = self.answers.clone();
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                if answers.send(Msg::Progress { ticket, line }).await.is_err() {
+                    break;
+                }
+            }
+        });
+        sender
+    }
+
+    fn follow(&mut self, ticket: u64, lines: impl Future<Output = Result<mpsc::Receiver<LogLine>>> + Send + 'static) {
+        let answers = self.answers.clone();
+        self.task(Some(ticket), async move {
+            let mut lines = match lines.await {
+                Ok(lines) => lines,
+                Err(fault) => return Msg::LogEnded { ticket, fault: Some(fault) },
+            };
+            let mut batch = Vec::new();
+            while lines.recv_many(&mut batch, BATCH).await > 0 {
+                if answers.send(Msg::LogLines { ticket, lines: std::mem::take(&mut batch) }).await.is_err() {
+                    break;
+                }
+            }
+            Msg::LogEnded { ticket, fault: None }
+        });
+    }
+}
+
+fn ended(ticket: u64, result: Result<String>) -> Msg {
+    match result {
+        Ok(text) => Msg::VerbEnded { ticket, text },
+        Err(fault) => Msg::LogEnded { ticket, fault: Some(fault) },
+    }
+}

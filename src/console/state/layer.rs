@@ -1,0 +1,312 @@
+//! What can lie on top of a tab: full screens and overlays.
+
+use super::{Field, Pane};
+use crate::console::editor::Editor;
+use crate::console::effect::Effect;
+use crate::deck::look::{DispatchRequest, LogLine, Target};
+use crate::deck::verbs::Verb;
+use crate::model::{Fault, Result};
+use crate::plan::Plan;
+use std::collections::VecDeque;
+
+/// Lines of a log that are kept.
+pub const LOG_KEPT: usize = 10_000;
+
+/// One layer.
+#[derive(Debug, Clone)]
+pub enum Layer {
+    /// A list that was opened from a row.
+    List {
+        title: String,
+        pane: Box<Pane>,
+    },
+    /// Describe, why: text that scrolls.
+    Text {
+        kind: TextKind,
+        target: Target,
+        top: usize,
+    },
+    Plan(Box<PlanLayer>),
+    /// A dispatch, live or past.
+    Dispatch {
+        id: String,
+        pane: Box<Pane>,
+    },
+    Log(Box<LogLayer>),
+    Editor(Box<Editor>),
+    /// The verbs of one object; the letter picks.
+    Menu {
+        target: Target,
+        cursor: usize,
+    },
+    Palette(Palette),
+    /// Edits the filter of the pane below; holds what it was.
+    Filter {
+        field: Field,
+        before: String,
+    },
+    Help {
+        top: usize,
+    },
+    Ask(Box<Ask>),
+    /// A host asks.
+    Question(Box<HostQuestion>),
+    Confirm(Box<Confirm>),
+}
+
+impl Layer {
+    /// Whether it fills the screen.
+    pub fn is_screen(&self) -> bool {
+        matches!(self, Layer::List { .. } | Layer::Text { .. } | Layer::Plan(_) | Layer::Dispatch { .. } | Layer::Log(_) | Layer::Editor(_))
+    }
+    /// The ticket of what it waits for or follows.
+    pub fn ticket(&self) -> Option<u64> {
+        match self {
+            Layer::Plan(plan) => Some(plan.ticket),
+            Layer::Log(log) => Some(log.ticket),
+            _ => None,
+        }
+    }
+}
+
+/// What a text screen says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    Describe,
+    Why,
+}
+
+/// Which field of the plan screen has the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanFocus {
+    Why,
+    Cancel,
+    Go,
+}
+
+/// A plan: being made, shown, or refused.
+#[derive(Debug, Clone)]
+pub struct PlanLayer {
+    pub ticket: u64,
+    /// The swarm's id.
+    pub swarm: String,
+    pub request: DispatchRequest,
+    /// What the build says while the plan is made; the last lines.
+    pub progress: VecDeque<LogLine>,
+    pub started_ms: i64,
+    pub plan: Option<Result<Plan>>,
+    pub why: Field,
+    pub focus: PlanFocus,
+    /// When its frame was written; none before.
+    pub painted_ms: Option<i64>,
+    pub top: usize,
+    pub all_differences: bool,
+    /// Whether it was sent off.
+    pub sent: bool,
+}
+
+/// Whose log it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogSource {
+    Proc {
+        host: String,
+        name: String,
+    },
+    Build(String),
+    /// What a verb says while it runs: check, provision, uptest, demo.
+    Verb(Target),
+}
+
+impl LogSource {
+    pub fn target(&self) -> Target {
+        match self {
+            LogSource::Proc { host, name } => Target::Proc(host.clone(), name.clone()),
+            LogSource::Build(id) => Target::Build(id.clone()),
+            LogSource::Verb(target) => target.clone(),
+        }
+    }
+}
+
+/// A log that is followed.
+#[derive(Debug, Clone)]
+pub struct LogLayer {
+    pub ticket: u64,
+    pub title: String,
+    pub source: LogSource,
+    pub lines: VecDeque<LogLine>,
+    /// Lines that fell off the top.
+    pub dropped: u64,
+    /// Whether the newest line stays in sight.
+    pub follow: bool,
+    /// Lines that came while paused; they are shown when it goes on.
+    pub paused: Option<Vec<LogLine>>,
+    pub wrap: bool,
+    pub times: bool,
+    /// The first line shown when it does not follow.
+    pub top: usize,
+    pub find: Field,
+    pub finding: bool,
+    /// The line of the current match.
+    pub found: Option<usize>,
+    pub ended: bool,
+    pub fault: Option<Fault>,
+}
+
+impl LogLayer {
+    pub fn new(ticket: u64, title: String, source: LogSource) -> LogLayer {
+        LogLayer {
+            ticket,
+            title,
+            source,
+            lines: VecDeque::new(),
+            dropped: 0,
+            follow: true,
+            paused: None,
+            wrap: false,
+            times: false,
+            top: 0,
+            find: Field::default(),
+            finding: false,
+            found: None,
+            ended: false,
+            fault: None,
+        }
+    }
+
+    /// Takes lines; when paused they wait (bounded too).
+    pub fn push(&mut self, lines: Vec<LogLine>) {
+        if let Some(waiting) = &mut self.paused {
+            waiting.extend(lines);
+            let over = waiting.len().saturating_sub(LOG_KEPT);
+            waiting.drain(..over);
+            self.dropped += over as u64;
+            return;
+        }
+        self.lines.extend(lines);
+        let over = self.lines.len().saturating_sub(LOG_KEPT);
+        self.lines.drain(..over);
+        self.dropped += over as u64;
+        self.top = self.top.saturating_sub(over);
+        self.found = self.found.and_then(|at| at.checked_sub(over));
+    }
+
+    /// Rows that hold what is looked for.
+    pub fn matches(&self) -> Vec<usize> {
+        let wanted = self.find.text.to_lowercase();
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        self.lines.iter().enumerate().filter(|(_, line)| line.text.to_lowercase().contains(&wanted)).map(|(row, _)| row).collect()
+    }
+}
+
+/// Something that the palette offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaletteItem {
+    pub text: String,
+    /// The live key, or what kind of object it is.
+    pub note: String,
+    pub go: PaletteGo,
+}
+
+/// What choosing it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaletteGo {
+    Tab(super::Tab),
+    Object(Target),
+    /// A verb on an object.
+    Verb(&'static str, Target),
+    Theme(String),
+    /// A line with words of its own: `:dispatch NAME VERSION`, `:size NAME N`, `:apply PATH`.
+    Plan(DispatchRequest),
+    Apply(String),
+    Refresh,
+    Help,
+    Quit,
+}
+
+/// The `:` line.
+#[derive(Debug, Clone, Default)]
+pub struct Palette {
+    pub field: Field,
+    pub items: Vec<PaletteItem>,
+    pub cursor: usize,
+}
+
+/// What a host asks; the answer is never drawn unless it may be.
+#[derive(Debug, Clone)]
+pub struct HostQuestion {
+    pub ticket: u64,
+    pub lines: Vec<String>,
+    pub echo: bool,
+    pub field: Field,
+    /// When its frame was written; none before.
+    pub painted_ms: Option<i64>,
+}
+
+/// A question with text fields.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub title: String,
+    pub asks: Asks,
+    /// Label and text.
+    pub fields: Vec<(&'static str, Field)>,
+    pub focus: usize,
+}
+
+/// What the answer is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asks {
+    /// Version and why; the swarm's id.
+    Dispatch(String),
+    /// Size and why.
+    Size(String),
+    /// A file to apply.
+    Apply,
+    /// A host to add.
+    AddHost,
+}
+
+/// A button of a question; none of its effects are asked for before it is pressed.
+#[derive(Debug, Clone)]
+pub struct Button {
+    pub label: String,
+    pub effects: Vec<Effect>,
+    /// A log opened with it, for verbs that say lines while they run.
+    pub log: Option<Box<LogLayer>>,
+}
+
+/// A question with buttons; the first is Cancel and has the focus.
+#[derive(Debug, Clone)]
+pub struct Confirm {
+    pub title: String,
+    pub lines: Vec<String>,
+    pub buttons: Vec<Button>,
+    pub focus: usize,
+    /// When its frame was written; none before.
+    pub painted_ms: Option<i64>,
+}
+
+impl Confirm {
+    /// A question: Cancel, and what else there is.
+    pub fn new(title: impl Into<String>, lines: Vec<String>, others: Vec<Button>) -> Confirm {
+        let mut buttons = vec![Button { label: "CANCEL".into(), effects: Vec::new(), log: None }];
+        buttons.extend(others);
+        Confirm { title: title.into(), lines, buttons, focus: 0, painted_ms: None }
+    }
+}
+
+/// The verbs of a menu.
+pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
+    use crate::deck::verbs::{On, VERBS};
+    let on = match target {
+        Target::Swarm(_) => On::Swarm,
+        Target::Proc(..) => On::Proc,
+        Target::Host(_) => On::Host,
+        Target::Build(_) => On::Build,
+        Target::Dispatch(_) => On::Dispatch,
+        Target::Ingredient(_) => On::Ingredient,
+        Target::Squad(_) | Target::Event(_) | Target::Nothing => return Vec::new(),
+    };
+    VERBS.iter().filter(|verb| verb.on == on).collect()
+}

@@ -1,0 +1,137 @@
+//! The whole state of the console as plain data: what is known, where the operator is, and what lies on top.
+
+mod field;
+mod layer;
+mod pane;
+
+pub use field::Field;
+pub use layer::{
+    Ask, Asks, Button, Confirm, HostQuestion, Layer, LogLayer, LogSource, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, TextKind,
+    verbs_on,
+};
+pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
+
+use crate::deck::look::{Look, Target};
+use crossterm::event::KeyEvent;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How long a confirm is deaf after its frame was written, ms (DESIGN part 6).
+pub const DEAF_MS: i64 = 300;
+/// How long rows keep their order after a key, ms.
+pub const STILL_MS: i64 = 1000;
+
+/// A line at the foot of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    pub text: String,
+    pub error: bool,
+    pub until_ms: i64,
+}
+
+/// Everything that the view draws from.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub look: Arc<Look>,
+    /// Our clock at the last message that carried it, ms since the epoch.
+    pub now_ms: i64,
+    pub size: (u16, u16),
+    pub tab: Tab,
+    /// The pane of the dash that has the focus.
+    pub focus: Slot,
+    pub panes: BTreeMap<Slot, Pane>,
+    /// What lies on top, the last the topmost.
+    pub layers: Vec<Layer>,
+    /// Marked objects, by id.
+    pub marks: BTreeSet<Target>,
+    pub toast: Option<Toast>,
+    /// The first key of a chord.
+    pub pending: Option<KeyEvent>,
+    pub last_key_ms: i64,
+    pub next_ticket: u64,
+    /// The name of the theme that is asked for.
+    pub theme: String,
+}
+
+impl State {
+    /// The state at the start; the terminal's size comes with the first `Resize`.
+    pub fn new(look: Arc<Look>, size: (u16, u16), theme: &str) -> State {
+        let now_ms = look.now_ms;
+        let panes = Slot::ALL.iter().map(|slot| (*slot, Pane::new(slot.kind(), Scope::All))).collect();
+        let focus = if look.needs.is_empty() { Slot::DashSwarms } else { Slot::Needs };
+        State {
+            look,
+            now_ms,
+            size,
+            tab: Tab::Dash,
+            focus,
+            panes,
+            layers: Vec::new(),
+            marks: BTreeSet::new(),
+            toast: None,
+            pending: None,
+            last_key_ms: 0,
+            next_ticket: 1,
+            theme: theme.to_string(),
+        }
+    }
+
+    /// A number for a question whose answer comes later.
+    pub fn ticket(&mut self) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        ticket
+    }
+
+    /// Whether nothing was written down yet: the welcome screen.
+    pub fn is_empty_home(&self) -> bool {
+        self.look.swarms.is_empty() && self.look.squads.is_empty() && self.look.apps.is_empty() && self.look.hosts.is_empty()
+    }
+
+    /// The slot whose rows the keys move, when no layer covers it.
+    pub fn slot(&self) -> Slot {
+        if self.tab == Tab::Dash { self.focus } else { self.tab.slot() }
+    }
+
+    /// The topmost layer that fills the screen.
+    pub fn screen(&self) -> Option<&Layer> {
+        self.layers.iter().rev().find(|layer| layer.is_screen())
+    }
+
+    /// The pane that keys move: the topmost screen's own, or the tab's.
+    pub fn pane(&self) -> Option<&Pane> {
+        match self.screen() {
+            Some(Layer::List { pane, .. } | Layer::Dispatch { pane, .. }) => Some(pane),
+            Some(_) => None,
+            None => self.panes.get(&self.slot()),
+        }
+    }
+
+    /// [`State::pane`], to change it.
+    pub fn pane_mut(&mut self) -> Option<&mut Pane> {
+        let slot = self.slot();
+        match self.layers.iter_mut().rev().find(|layer| layer.is_screen()) {
+            Some(Layer::List { pane, .. } | Layer::Dispatch { pane, .. }) => Some(pane),
+            Some(_) => None,
+            None => self.panes.get_mut(&slot),
+        }
+    }
+
+    /// What the cursor is on, whatever screen is open.
+    pub fn pointed(&self) -> Target {
+        match self.screen() {
+            Some(Layer::Text { target, .. }) => target.clone(),
+            Some(Layer::Log(log)) => log.source.target(),
+            Some(Layer::Dispatch { id, .. }) => Target::Dispatch(id.clone()),
+            Some(Layer::Plan(plan)) => Target::Swarm(plan.swarm.clone()),
+            // What is gone from the list is not pointed at, though it may live on elsewhere.
+            _ => self.pane().filter(|pane| pane.at().is_some()).map_or(Target::Nothing, |pane| pane.cursor.0.clone()),
+        }
+    }
+
+    /// Shows a line for some seconds.
+    pub fn say(&mut self, text: impl Into<String>, error: bool) {
+        let seconds = if error { 20 } else { 6 };
+        self.toast = Some(Toast { text: text.into(), error, until_ms: self.now_ms + seconds * 1000 });
+    }
+}

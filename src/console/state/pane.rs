@@ -1,0 +1,227 @@
+//! A list of rows: which objects, in what order, and where the cursor is; all by id.
+
+use crate::deck::look::Target;
+
+/// What a list lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Needs,
+    Swarms,
+    Hosts,
+    Procs,
+    Builds,
+    Dispatches,
+    Ingredients,
+    Events,
+    /// The places of one dispatch.
+    Places,
+}
+
+/// Which of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    All,
+    /// By swarm id.
+    Swarm(String),
+    /// By host name.
+    Host(String),
+    /// By squad name.
+    Squad(String),
+    /// Events about an object, by the names that people call it.
+    About(Vec<String>),
+    /// What belongs to a dispatch or build.
+    Run(String),
+}
+
+/// A row: the object, and the how-manieth row about it (two needs may be about one host).
+pub type RowId = (Target, u16);
+
+/// Where the cursor is before it was on any row.
+pub const NOWHERE: RowId = (Target::Nothing, u16::MAX);
+
+/// What decides the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// What needs you first, then by name.
+    Trouble,
+    /// A column, by its number.
+    Column(usize),
+}
+
+/// One list of rows.
+#[derive(Debug, Clone)]
+pub struct Pane {
+    pub kind: Kind,
+    pub scope: Scope,
+    pub order: Vec<RowId>,
+    /// How many there are without the filter.
+    pub total: usize,
+    pub cursor: RowId,
+    /// Where the cursor was last seen, so that motion goes on from there when its object is gone.
+    pub row: usize,
+    /// The first row shown.
+    pub top: usize,
+    pub filter: String,
+    pub trouble_only: bool,
+    pub sort: Sort,
+    /// Whether the order is older than what is known.
+    pub stale: bool,
+}
+
+impl Pane {
+    pub fn new(kind: Kind, scope: Scope) -> Pane {
+        Pane {
+            kind,
+            scope,
+            order: Vec::new(),
+            total: 0,
+            cursor: NOWHERE,
+            row: 0,
+            top: 0,
+            filter: String::new(),
+            trouble_only: false,
+            sort: Sort::Trouble,
+            stale: true,
+        }
+    }
+
+    /// The row that the cursor is on; none when its object is gone.
+    pub fn at(&self) -> Option<usize> {
+        match self.order.get(self.row) {
+            Some(id) if *id == self.cursor => Some(self.row),
+            _ => self.order.iter().position(|id| *id == self.cursor),
+        }
+    }
+
+    /// Moves the cursor by rows; false when it was at that end already.
+    pub fn step(&mut self, by: isize) -> bool {
+        let from = self.at().unwrap_or_else(|| self.row.min(self.order.len()));
+        let last = self.order.len().saturating_sub(1);
+        let to = from.saturating_add_signed(by).min(last);
+        self.put(to);
+        to != from
+    }
+
+    /// Puts the cursor on a row.
+    pub fn put(&mut self, row: usize) {
+        if let Some(id) = self.order.get(row) {
+            self.cursor = id.clone();
+            self.row = row;
+        }
+    }
+
+    /// Takes a new order; the cursor stays on its object, and goes to the first row only if it never was on any.
+    pub fn take(&mut self, order: Vec<RowId>, total: usize) {
+        self.order = order;
+        self.total = total;
+        self.stale = false;
+        if let Some(row) = self.order.iter().position(|id| *id == self.cursor) {
+            self.row = row;
+        } else if self.cursor == NOWHERE {
+            self.put(0);
+        }
+    }
+
+    /// Keeps the cursor's row inside a window of `height` rows.
+    pub fn scroll(&mut self, height: usize) {
+        let row = self.at().unwrap_or(self.row);
+        if row < self.top {
+            self.top = row;
+        } else if height > 0 && row >= self.top + height {
+            self.top = row + 1 - height;
+        }
+        self.top = self.top.min(self.order.len().saturating_sub(height.max(1)));
+    }
+}
+
+/// A full screen, reached by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tab {
+    Dash,
+    Swarms,
+    Hosts,
+    Procs,
+    Builds,
+    Dispatches,
+    Ingredients,
+    Events,
+}
+
+impl Tab {
+    pub const ALL: [Tab; 8] = [Tab::Dash, Tab::Swarms, Tab::Hosts, Tab::Procs, Tab::Builds, Tab::Dispatches, Tab::Ingredients, Tab::Events];
+    pub fn word(self) -> &'static str {
+        match self {
+            Tab::Dash => "dash",
+            Tab::Swarms => "swarms",
+            Tab::Hosts => "hosts",
+            Tab::Procs => "procs",
+            Tab::Builds => "builds",
+            Tab::Dispatches => "dispatches",
+            Tab::Ingredients => "ingredients",
+            Tab::Events => "events",
+        }
+    }
+    /// By the key that goes there, from 1.
+    pub fn number(number: u8) -> Option<Tab> {
+        Tab::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+    /// The pane that fills it.
+    pub fn slot(self) -> Slot {
+        match self {
+            Tab::Dash => Slot::DashSwarms,
+            Tab::Swarms => Slot::Swarms,
+            Tab::Hosts => Slot::Hosts,
+            Tab::Procs => Slot::Procs,
+            Tab::Builds => Slot::Builds,
+            Tab::Dispatches => Slot::Dispatches,
+            Tab::Ingredients => Slot::Ingredients,
+            Tab::Events => Slot::Events,
+        }
+    }
+}
+
+/// Every pane that stays: those of the dash, and one for each tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    Needs,
+    DashSwarms,
+    DashHosts,
+    DashProcs,
+    Latest,
+    Swarms,
+    Hosts,
+    Procs,
+    Builds,
+    Dispatches,
+    Ingredients,
+    Events,
+}
+
+impl Slot {
+    pub const ALL: [Slot; 12] = [
+        Slot::Needs,
+        Slot::DashHosts,
+        Slot::DashSwarms,
+        Slot::DashProcs,
+        Slot::Latest,
+        Slot::Swarms,
+        Slot::Hosts,
+        Slot::Procs,
+        Slot::Builds,
+        Slot::Dispatches,
+        Slot::Ingredients,
+        Slot::Events,
+    ];
+    pub fn kind(self) -> Kind {
+        match self {
+            Slot::Needs => Kind::Needs,
+            Slot::DashSwarms | Slot::Swarms => Kind::Swarms,
+            Slot::DashHosts | Slot::Hosts => Kind::Hosts,
+            Slot::DashProcs | Slot::Procs => Kind::Procs,
+            Slot::Latest | Slot::Events => Kind::Events,
+            Slot::Builds => Kind::Builds,
+            Slot::Dispatches => Kind::Dispatches,
+            Slot::Ingredients => Kind::Ingredients,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The terminal: entered and left without a trace, and written to once per frame.
+
+mod external;
+mod guard;
+mod screen;
+mod tail;
+
+pub use external::edit;
+pub use guard::Guard;
+pub use screen::Screen;
+pub use tail::{LOCAL, REMOTE, Tail, Typed};
+
+use base64::Engine;
+
+/// The bytes that put text on the operator's clipboard (OSC 52), through tmux too.
+pub fn copy(text: &str, in_tmux: bool) -> Vec<u8> {
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    if in_tmux { format!("\x1bPtmux;\x1b\x1b]52;c;{encoded}\x07\x1b\\") } else { format!("\x1b]52;c;{encoded}\x1b\\") }.into_bytes()
+}

@@ -1,0 +1,94 @@
+//! Every screen at three sizes, kept as text.
+
+use super::fixture::{NOW, frame, look, plan, press, state};
+use crate::console::effect::Effect;
+use crate::console::msg::Msg;
+use crate::console::state::State;
+use crate::console::theme::Depth;
+use crate::console::update::update;
+use crate::deck::look::{LogLine, Look};
+use ratatui::style::Modifier;
+use std::sync::Arc;
+
+fn with_plan(state: &mut State) {
+    let effects = press(state, ". b");
+    let Some(Effect::Plan { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
+    update(state, Msg::Planned { ticket, plan: Box::new(Ok(plan())) });
+}
+
+fn with_log(state: &mut State) {
+    let effects = press(state, "4 l");
+    let Some(Effect::FollowLog { ticket, .. }) = effects.iter().rev().find(|effect| matches!(effect, Effect::FollowLog { .. })).cloned()
+    else {
+        panic!("{effects:?}")
+    };
+    let line = |text: &str| LogLine { at_ms: NOW, from: "web01".into(), text: text.into() };
+    update(
+        state,
+        Msg::LogLines { ticket, lines: vec![line("plain"), line("\x1b[31mred\x1b[0m \x1b]0;title\x07 end"), line(&"long ".repeat(60))] },
+    );
+}
+
+/// A screen's name, and the way there.
+type Screen = (&'static str, fn(&mut State));
+
+fn screens() -> Vec<Screen> {
+    vec![
+        ("dash", |_| {}),
+        ("swarms", |s| drop(press(s, "2"))),
+        ("hosts", |s| drop(press(s, "3"))),
+        ("procs", |s| drop(press(s, "4"))),
+        ("builds", |s| drop(press(s, "5"))),
+        ("dispatches", |s| drop(press(s, "6"))),
+        ("ingredients", |s| drop(press(s, "7"))),
+        ("events", |s| drop(press(s, "8"))),
+        ("swarm-procs", |s| drop(press(s, "enter"))),
+        ("dispatch", |s| drop(press(s, "6 enter"))),
+        ("plan", with_plan),
+        ("log", with_log),
+        ("why", |s| drop(press(s, "w"))),
+        ("describe", |s| drop(press(s, "d"))),
+        ("menu", |s| drop(press(s, "."))),
+        ("palette", |s| drop(press(s, ": s h o p"))),
+        ("filter", |s| drop(press(s, "2 / b l o g"))),
+        ("help", |s| drop(press(s, "?"))),
+        ("destroy", |s| drop(press(s, "4 . !"))),
+        ("ask", |s| drop(press(s, ". d"))),
+        ("welcome", |s| {
+            update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), can_write: true, ..Look::default() })));
+        }),
+    ]
+}
+
+#[test]
+fn frames_of_every_screen() {
+    for (width, height) in [(60, 20), (80, 24), (200, 60)] {
+        for (name, go) in screens() {
+            let mut state = state(width, height);
+            go(&mut state);
+            insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+                insta::assert_snapshot!(format!("{name}-{width}x{height}"), frame(&state, Depth::True).0);
+            });
+        }
+    }
+}
+
+#[test]
+fn without_colour_the_cursors_row_is_still_reversed() {
+    let state = state(80, 24);
+    let (text, buffer) = frame(&state, Depth::Mono);
+    let row = text.lines().position(|line| line.starts_with('>')).unwrap() as u16;
+    assert!(buffer[(10, row)].modifier.contains(Modifier::REVERSED));
+    assert!(buffer.content.iter().all(|cell| cell.fg == ratatui::style::Color::Reset && cell.bg == ratatui::style::Color::Reset));
+}
+
+#[test]
+fn no_control_byte_of_a_host_reaches_a_cell() {
+    for (_, go) in screens() {
+        let mut state = state(200, 60);
+        go(&mut state);
+        let (text, _) = frame(&state, Depth::True);
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+    }
+    assert!(look().world.procs().any(|proc| proc.name.contains('\x1b')), "the fleet has one");
+}

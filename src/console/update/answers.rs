@@ -1,0 +1,101 @@
+//! What comes back from effects: plans, dispatches, saves, log lines.
+
+use crate::console::effect::Effect;
+use crate::console::msg::Msg;
+use crate::console::state::{Kind, Layer, Pane, Scope, State};
+use crate::deck::look::Target;
+use crate::model::Result;
+
+/// Build lines kept on a plan screen while the plan is made.
+const PROGRESS_KEPT: usize = 200;
+
+/// Takes an answer; one for a layer that was closed is dropped.
+pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Planned { ticket, plan } => {
+            let layer = state.layers.iter_mut().find_map(|layer| match layer {
+                Layer::Plan(layer) if layer.ticket == ticket => Some(layer),
+                _ => None,
+            });
+            if let Some(layer) = layer {
+                layer.plan = Some(*plan);
+                layer.painted_ms = None;
+            }
+        }
+        Msg::Progress { ticket, line } => {
+            for layer in &mut state.layers {
+                match layer {
+                    Layer::Plan(layer) if layer.ticket == ticket => {
+                        layer.progress.push_back(line.clone());
+                        if layer.progress.len() > PROGRESS_KEPT {
+                            layer.progress.pop_front();
+                        }
+                    }
+                    Layer::Log(log) if log.ticket == ticket => log.push(vec![line.clone()]),
+                    _ => {}
+                }
+            }
+        }
+        Msg::Executed(Ok(id)) => {
+            state.layers.retain(|layer| !matches!(layer, Layer::Plan(plan) if plan.sent));
+            let pane = Box::new(Pane::new(Kind::Places, Scope::Run(id.clone())));
+            state.layers.push(Layer::Dispatch { id, pane });
+        }
+        Msg::Executed(Err(fault)) => {
+            for layer in &mut state.layers {
+                if let Layer::Plan(plan) = layer
+                    && plan.sent
+                {
+                    // The world moved, or somebody holds it: what was shown is no longer what would be done.
+                    plan.plan = Some(Err(fault.clone()));
+                    plan.painted_ms = None;
+                    plan.sent = false;
+                }
+            }
+            state.say(fault.line(), true);
+        }
+        Msg::BuildStarted(Ok(id)) => return super::goto::logs(state, &Target::Build(id)),
+        Msg::Said(result) => told(state, result),
+        Msg::BuildStarted(result) => told(state, result),
+        Msg::EditorOpened { document, draft } => super::edit::opened(state, *document, draft),
+        Msg::Saved { target, text, then_plan, result } => return super::edit::saved(state, &target, &text, then_plan, result),
+        Msg::ExternalEditorDone(result) => super::edit::external_done(state, result),
+        Msg::LogLines { ticket, lines } => {
+            if let Some(log) = log_of(state, ticket) {
+                log.push(lines);
+            }
+        }
+        Msg::VerbEnded { ticket, text } => {
+            if let Some(log) = log_of(state, ticket) {
+                log.ended = true;
+            }
+            state.say(text, false);
+        }
+        Msg::LogEnded { ticket, fault } => {
+            // Whoever closed the screen is still told that it went wrong.
+            if let (None, Some(fault)) = (log_of(state, ticket), &fault) {
+                state.say(fault.line(), true);
+            }
+            if let Some(log) = log_of(state, ticket) {
+                log.ended = true;
+                log.fault = fault;
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn log_of(state: &mut State, ticket: u64) -> Option<&mut crate::console::state::LogLayer> {
+    state.layers.iter_mut().find_map(|layer| match layer {
+        Layer::Log(log) if log.ticket == ticket => Some(log.as_mut()),
+        _ => None,
+    })
+}
+
+fn told(state: &mut State, result: Result<String>) {
+    match result {
+        Ok(text) => state.say(text, false),
+        Err(fault) => state.say(fault.line(), true),
+    }
+}

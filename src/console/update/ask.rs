@@ -1,0 +1,61 @@
+//! Keys of a question with text fields.
+
+use super::{goto, verbs};
+use crate::console::effect::Effect;
+use crate::console::state::{Asks, Confirm, Layer, State};
+use crate::deck::look::DispatchRequest;
+use crossterm::event::{KeyCode, KeyEvent};
+
+/// A key of the question on top.
+pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let Some(Layer::Ask(ask)) = state.layers.last_mut() else { return Vec::new() };
+    let count = ask.fields.len().max(1);
+    match key.code {
+        KeyCode::Esc => return goto::pop(state),
+        KeyCode::Tab | KeyCode::Down => ask.focus = (ask.focus + 1) % count,
+        KeyCode::BackTab | KeyCode::Up => ask.focus = (ask.focus + count - 1) % count,
+        KeyCode::Enter => return answer(state),
+        _ => {
+            let focus = ask.focus;
+            if let Some((_, field)) = ask.fields.get_mut(focus) {
+                field.key(key);
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn answer(state: &mut State) -> Vec<Effect> {
+    let Some(Layer::Ask(ask)) = state.layers.last() else { return Vec::new() };
+    let text = |at: usize| ask.fields.get(at).map(|(_, field)| field.text.trim().to_string()).unwrap_or_default();
+    let (first, why) = (text(0), text(1));
+    match ask.asks.clone() {
+        Asks::Dispatch(swarm) => {
+            state.layers.pop();
+            let version = (!first.is_empty()).then_some(first);
+            verbs::plan(state, DispatchRequest { swarm, version, why, ..DispatchRequest::default() })
+        }
+        Asks::Size(swarm) => match first.parse::<u32>() {
+            Ok(size) => {
+                state.layers.pop();
+                verbs::plan(state, DispatchRequest { swarm, size: Some(size), why, ..DispatchRequest::default() })
+            }
+            Err(_) => {
+                state.say(format!("'{first}' is not a number of procs"), true);
+                Vec::new()
+            }
+        },
+        Asks::Apply | Asks::AddHost if first.is_empty() => Vec::new(),
+        Asks::Apply => {
+            state.layers.pop();
+            verbs::confirm_apply(state, first);
+            Vec::new()
+        }
+        Asks::AddHost => {
+            state.layers.pop();
+            let lines = vec![first.clone(), "Is written down and looked at; nothing on it changes.".into()];
+            verbs::confirm(state, Confirm::new("Add this host?", lines, vec![verbs::button("add", vec![Effect::AddHost(first)])]));
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Keys of lists and of the screens that only look.
+
+use super::{goto, palette, verbs};
+use crate::console::effect::Effect;
+use crate::console::keys::Action;
+use crate::console::rows::{columns, find};
+use crate::console::state::{Ask, Asks, Field, Layer, Sort, State, Tab, TextKind};
+use crate::console::view::layout;
+use crate::deck::look::Target;
+use crossterm::event::{KeyCode, KeyEvent};
+
+/// An action where no question, plan or log is open.
+pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
+    let page = layout::page(state) as isize;
+    match act {
+        Action::Down => step(state, 1),
+        Action::Up => step(state, -1),
+        Action::Top => step(state, isize::MIN / 2),
+        Action::Bottom => step(state, isize::MAX / 2),
+        Action::HalfDown => step(state, (page / 2).max(1)),
+        Action::HalfUp => step(state, -(page / 2).max(1)),
+        Action::PageDown => step(state, page.max(1)),
+        Action::PageUp => step(state, -page.max(1)),
+        Action::In => {
+            // On a dispatch the rows are its hosts.
+            let target = match state.screen() {
+                Some(Layer::Dispatch { pane, .. }) => pane.cursor.0.clone(),
+                _ => state.pointed(),
+            };
+            return goto::open(state, &target);
+        }
+        Action::Out => {
+            if state.layers.is_empty() {
+                if let Some(pane) = state.pane_mut().filter(|pane| !pane.filter.is_empty() || pane.trouble_only) {
+                    pane.filter.clear();
+                    pane.trouble_only = false;
+                    pane.stale = true;
+                    state.last_key_ms = 0;
+                }
+                state.toast = None;
+                return Vec::new();
+            }
+            return goto::pop(state);
+        }
+        Action::Leave => return if state.layers.is_empty() { goto::leave(state) } else { goto::pop(state) },
+        Action::Stop => return goto::leave(state),
+        Action::NextPane => goto::next_pane(state, 1),
+        Action::PreviousPane => goto::next_pane(state, -1),
+        Action::Tab(number) => return Tab::number(number).map(|tab| goto::tab(state, tab)).unwrap_or_default(),
+        Action::Palette => palette::open(state),
+        Action::Filter if state.pane().is_some() => {
+            let before = state.pane().map(|pane| pane.filter.clone()).unwrap_or_default();
+            state.layers.push(Layer::Filter { field: Field::new(&before), before });
+        }
+        Action::TroubleOnly => {
+            if let Some(pane) = state.pane_mut() {
+                pane.trouble_only = !pane.trouble_only;
+                reorder(state);
+            }
+        }
+        Action::SortColumn => {
+            if let Some(pane) = state.pane_mut() {
+                let count = columns(pane.kind).len();
+                pane.sort = match pane.sort {
+                    Sort::Trouble => Sort::Column(0),
+                    Sort::Column(column) if column + 1 < count => Sort::Column(column + 1),
+                    Sort::Column(_) => Sort::Trouble,
+                };
+                reorder(state);
+            }
+        }
+        Action::Refresh => return vec![Effect::Refresh],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Mark => mark(state),
+        Action::MarkAll => {
+            let all: Vec<Target> =
+                state.pane().map(|pane| pane.order.iter().map(|(target, _)| target.clone()).filter(markable).collect()).unwrap_or_default();
+            state.marks.extend(all);
+        }
+        Action::ClearMarks => state.marks.clear(),
+        Action::Menu => verbs::open_menu(state),
+        Action::Describe => text(state, TextKind::Describe),
+        Action::Why => text(state, TextKind::Why),
+        Action::Logs => return goto::logs(state, &state.pointed()),
+        Action::Events => goto::events(state, &state.pointed()),
+        Action::Edit => {
+            let target = state.pointed();
+            let id = if matches!(target, Target::Ingredient(_)) { "edit-ingredient" } else { "edit" };
+            return verbs::start(state, id, &target);
+        }
+        Action::Copy => {
+            let name = find::name(&state.look, &state.pointed());
+            if !name.is_empty() {
+                state.say(format!("copied: {name}"), false);
+                return vec![Effect::Copy(name)];
+            }
+        }
+        Action::Help if !matches!(state.layers.last(), Some(Layer::Help { .. })) => state.layers.push(Layer::Help { top: 0 }),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Moves the cursor, or scrolls the text on top; on the dash the cursor goes on into the next pane.
+fn step(state: &mut State, by: isize) {
+    if let Some(Layer::Help { top } | Layer::Text { top, .. }) = state.layers.last_mut() {
+        *top = top.saturating_add_signed(by.clamp(-10_000, 10_000)).min(10_000);
+        layout::clamp_text(state);
+        return;
+    }
+    let moved = state.pane_mut().is_some_and(|pane| pane.step(by));
+    if !moved && by.abs() == 1 && state.tab == Tab::Dash && state.layers.is_empty() {
+        goto::flow(state, by);
+    }
+}
+
+fn reorder(state: &mut State) {
+    // The operator asked for another order: it comes at once.
+    state.last_key_ms = 0;
+    state.marks.clear();
+    if let Some(pane) = state.pane_mut() {
+        pane.stale = true;
+        pane.top = 0;
+    }
+}
+
+fn markable(target: &Target) -> bool {
+    !matches!(target, Target::Nothing | Target::Event(_) | Target::Squad(_))
+}
+
+fn mark(state: &mut State) {
+    let target = state.pointed();
+    if state.pane().is_none() || !markable(&target) {
+        return;
+    }
+    if !state.marks.remove(&target) {
+        state.marks.insert(target);
+    }
+    step(state, 1);
+}
+
+fn text(state: &mut State, kind: TextKind) {
+    let target = state.pointed();
+    if target != Target::Nothing && !matches!(state.layers.last(), Some(Layer::Text { kind: open, .. }) if *open == kind) {
+        state.layers.push(Layer::Text { kind, target, top: 0 });
+    }
+}
+
+/// A CAPITAL sorts by the column that begins with it; again, by trouble.
+pub fn sort_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let KeyCode::Char(letter) = key.code else { return Vec::new() };
+    if !letter.is_ascii_uppercase() || !key.modifiers.difference(crossterm::event::KeyModifiers::SHIFT).is_empty() {
+        return Vec::new();
+    }
+    if let Some(pane) = state.pane_mut()
+        && let Some(column) = columns(pane.kind).iter().position(|column| column.title.starts_with(letter))
+    {
+        pane.sort = if pane.sort == Sort::Column(column) { Sort::Trouble } else { Sort::Column(column) };
+        reorder(state);
+    }
+    Vec::new()
+}
+
+/// Keys of the filter line: the rows follow while it is typed.
+pub fn filter_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Enter | KeyCode::Down | KeyCode::Up => {
+            state.layers.pop();
+        }
+        KeyCode::Esc => {
+            if let Some(Layer::Filter { before, .. }) = state.layers.pop()
+                && let Some(pane) = state.pane_mut()
+            {
+                pane.filter = before;
+                reorder(state);
+            }
+        }
+        _ => {
+            if let Some(Layer::Filter { field, .. }) = state.layers.last_mut() {
+                field.key(key);
+            }
+            apply_filter(state);
+        }
+    }
+    Vec::new()
+}
+
+/// Gives the pane the text of the filter line.
+pub fn apply_filter(state: &mut State) {
+    let Some(Layer::Filter { field, .. }) = state.layers.last() else { return };
+    let written = field.text.clone();
+    if let Some(pane) = state.pane_mut()
+        && pane.filter != written
+    {
+        pane.filter = written;
+        reorder(state);
+    }
+}
+
+/// The welcome screen's own keys.
+pub fn welcome_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Char('d') => verbs::confirm_demo(state),
+        KeyCode::Char('h') => {
+            let fields = vec![("host", Field::new("local"))];
+            state.layers.push(Layer::Ask(Box::new(Ask {
+                title: "A first host: a name that ssh knows, or local".into(),
+                asks: Asks::AddHost,
+                fields,
+                focus: 0,
+            })));
+        }
+        KeyCode::Char('a') => {
+            let fields = vec![("file", Field::default())];
+            state.layers.push(Layer::Ask(Box::new(Ask { title: "Apply a document".into(), asks: Asks::Apply, fields, focus: 0 })));
+        }
+        _ => {}
+    }
+    Vec::new()
+}

@@ -1,0 +1,189 @@
+//! Ways through the console: in, out, tabs, panes, logs, leaving.
+
+use super::verbs;
+use crate::console::effect::Effect;
+use crate::console::rows::find;
+use crate::console::state::{Button, Confirm, Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
+use crate::console::view::layout;
+use crate::deck::look::Target;
+
+/// Opens an object.
+pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
+    if *target != Target::Nothing && !find::exists(&state.look, target) && !matches!(target, Target::Host(_)) {
+        state.say(format!("{} is gone", find::name(&state.look, target)), true);
+        return Vec::new();
+    }
+    let name = find::name(&state.look, target);
+    match target {
+        Target::Swarm(id) => list(state, format!("{name}  procs"), Kind::Procs, Scope::Swarm(id.clone())),
+        Target::Host(host) if find::host(&state.look, host).is_some() => {
+            list(state, format!("{name}  procs"), Kind::Procs, Scope::Host(host.clone()))
+        }
+        Target::Squad(squad) => list(state, format!("{name}  hosts"), Kind::Hosts, Scope::Squad(squad.clone())),
+        Target::Dispatch(id) => {
+            state.layers.push(Layer::Dispatch { id: id.clone(), pane: Box::new(Pane::new(Kind::Places, Scope::Run(id.clone()))) })
+        }
+        Target::Build(_) => return logs(state, target),
+        Target::Event(seq) => {
+            let run = find::event(&state.look, *seq).map(|event| event.run.clone()).unwrap_or_default();
+            if find::dispatch(&state.look, &run).is_some() {
+                return open(state, &Target::Dispatch(run));
+            }
+            describe(state, target);
+        }
+        Target::Proc(..) | Target::Ingredient(_) | Target::Host(_) => describe(state, target),
+        // A need about many things at once, such as strays: the procs, worst first.
+        Target::Nothing => {
+            if state.layers.is_empty() && state.slot() == Slot::Needs && state.pane().is_some_and(|pane| pane.at().is_some()) {
+                return tab(state, Tab::Procs);
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn describe(state: &mut State, target: &Target) {
+    if !matches!(state.layers.last(), Some(Layer::Text { .. })) {
+        state.layers.push(Layer::Text { kind: TextKind::Describe, target: target.clone(), top: 0 });
+    }
+}
+
+fn list(state: &mut State, title: String, kind: Kind, scope: Scope) {
+    let mut pane = Pane::new(kind, scope);
+    let (order, total) = crate::console::rows::order(&state.look, state.now_ms, &pane);
+    pane.take(order, total);
+    state.layers.push(Layer::List { title, pane: Box::new(pane) });
+}
+
+/// The events about an object.
+pub fn events(state: &mut State, target: &Target) {
+    let names = find::aliases(&state.look, target);
+    if !names.is_empty() {
+        let title = format!("{}  events", find::name(&state.look, target));
+        list(state, title, Kind::Events, Scope::About(names));
+    }
+}
+
+/// Follows the log of a proc or build; of a swarm its only or first bad proc.
+pub fn logs(state: &mut State, target: &Target) -> Vec<Effect> {
+    match target {
+        Target::Proc(host, name) => {
+            let ticket = state.ticket();
+            let source = LogSource::Proc { host: host.clone(), name: name.clone() };
+            state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, format!("{name} on {host}"), source))));
+            vec![Effect::FollowLog { ticket, host: host.clone(), name: name.clone() }]
+        }
+        Target::Build(id) => {
+            let ticket = state.ticket();
+            let title = format!("build {}", find::name(&state.look, target));
+            state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, title, LogSource::Build(id.clone())))));
+            vec![Effect::FollowBuild { ticket, build: id.clone() }]
+        }
+        Target::Swarm(id) => {
+            let pane = Pane::new(Kind::Procs, Scope::Swarm(id.clone()));
+            let (rows, _) = crate::console::rows::order(&state.look, state.now_ms, &pane);
+            match rows.first() {
+                Some((proc @ Target::Proc(..), _)) => logs(state, &proc.clone()),
+                _ => {
+                    state.say("no procs, so no log", false);
+                    Vec::new()
+                }
+            }
+        }
+        Target::Dispatch(id) => {
+            let build = state.look.builds.iter().find(|build| {
+                build.build.by.contains(id.as_str())
+                    || find::dispatch(&state.look, id).is_some_and(|dispatch| dispatch.to_version == build.build.version)
+            });
+            match build.map(|build| build.build.id.clone()) {
+                Some(build) => logs(state, &Target::Build(build)),
+                None => Vec::new(),
+            }
+        }
+        Target::Host(_) => open(state, target),
+        _ => Vec::new(),
+    }
+}
+
+/// Goes to a tab; what lay on top is closed.
+pub fn tab(state: &mut State, tab: Tab) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    while !state.layers.is_empty() {
+        effects.extend(pop(state));
+    }
+    if state.tab != tab {
+        state.marks.clear();
+        state.tab = tab;
+    }
+    if tab == Tab::Dash {
+        state.focus = if state.look.needs.is_empty() { Slot::DashSwarms } else { Slot::Needs };
+    }
+    effects
+}
+
+/// The next pane of the dash; elsewhere the next tab.
+pub fn next_pane(state: &mut State, by: isize) {
+    if !state.layers.is_empty() {
+        return;
+    }
+    if state.tab == Tab::Dash {
+        let slots: Vec<_> = layout::dash(state).into_iter().map(|(slot, _)| slot).collect();
+        let at = slots.iter().position(|slot| *slot == state.focus).unwrap_or(0) as isize;
+        if let Some(slot) = slots.get((at + by).rem_euclid(slots.len().max(1) as isize) as usize) {
+            state.focus = *slot;
+        }
+        return;
+    }
+    let at = Tab::ALL.iter().position(|tab| *tab == state.tab).unwrap_or(0) as isize;
+    if let Some(tab) = Tab::ALL.get((at + by).rem_euclid(Tab::ALL.len() as isize) as usize) {
+        state.tab = *tab;
+        state.marks.clear();
+    }
+}
+
+/// The cursor leaves a pane of the dash at its end and enters the next one.
+pub fn flow(state: &mut State, by: isize) {
+    let slots: Vec<_> = layout::dash(state).into_iter().map(|(slot, _)| slot).collect();
+    let Some(at) = slots.iter().position(|slot| *slot == state.focus) else { return };
+    let Some(slot) = at.checked_add_signed(by).and_then(|next| slots.get(next)).copied() else { return };
+    if let Some(pane) = state.panes.get_mut(&slot).filter(|pane| !pane.order.is_empty()) {
+        pane.put(if by > 0 { 0 } else { pane.order.len().saturating_sub(1) });
+        state.focus = slot;
+    }
+}
+
+/// Closes the topmost layer and stops what it waited for.
+pub fn pop(state: &mut State) -> Vec<Effect> {
+    let Some(layer) = state.layers.pop() else { return Vec::new() };
+    if let Layer::Filter { before, .. } = &layer
+        && let Some(pane) = state.pane_mut()
+    {
+        pane.filter.clone_from(before);
+        pane.stale = true;
+    }
+    layer.ticket().map(|ticket| Effect::Stop { ticket }).into_iter().collect()
+}
+
+/// Leaves, or asks when dispatches of ours are under way.
+pub fn leave(state: &mut State) -> Vec<Effect> {
+    let under_way: Vec<(String, String)> = state
+        .look
+        .dispatches
+        .iter()
+        .filter(|dispatch| dispatch.outcome.is_none())
+        .map(|dispatch| (dispatch.id.clone(), format!("{} {}: {}", dispatch.number, dispatch.swarm, dispatch.phase.word())))
+        .collect();
+    if under_way.is_empty() {
+        return vec![Effect::Quit];
+    }
+    let mut lines = vec!["Under way:".to_string()];
+    lines.extend(under_way.iter().map(|(_, line)| format!("  dispatch {line}")));
+    let ids = under_way.into_iter().map(|(id, _)| id).collect();
+    let buttons = vec![
+        verbs::button("leave, it goes on", vec![Effect::Quit]),
+        Button { label: "stop, resumable".into(), effects: vec![Effect::QuitAndStop], log: None },
+        Button { label: "undo and leave".into(), effects: vec![Effect::QuitAndUndo(ids)], log: None },
+    ];
+    state.layers.push(Layer::Confirm(Box::new(Confirm::new("Leave?", lines, buttons))));
+    Vec::new()
+}

@@ -1,0 +1,169 @@
+//! What each message does to the state, and which effects it asks for. Pure: no clock, disk, network or terminal.
+
+mod answers;
+mod ask;
+mod base;
+mod confirm;
+mod edit;
+mod goto;
+mod log;
+mod palette;
+mod plan;
+mod question;
+mod settle;
+mod verbs;
+
+use super::effect::Effect;
+use super::keys::{Action, Pressed, Where, action};
+use super::msg::Msg;
+use super::state::{Field, HostQuestion, Layer, PlanFocus, State};
+use crate::deck::look::Target;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Applies one message.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let effects = match msg {
+        Msg::Key { key, now_ms } => {
+            state.now_ms = state.now_ms.max(now_ms);
+            state.last_key_ms = state.now_ms;
+            on_key(state, key)
+        }
+        Msg::Paste(text) => paste(state, &text),
+        Msg::Resize(width, height) => {
+            state.size = (width, height);
+            Vec::new()
+        }
+        Msg::Tick { now_ms } => {
+            state.now_ms = state.now_ms.max(now_ms);
+            if state.toast.as_ref().is_some_and(|toast| toast.until_ms <= state.now_ms) {
+                state.toast = None;
+            }
+            edit::tick(state)
+        }
+        Msg::Painted { now_ms } => {
+            match state.layers.last_mut() {
+                Some(Layer::Confirm(confirm)) => {
+                    confirm.painted_ms.get_or_insert(now_ms);
+                }
+                Some(Layer::Plan(plan)) if plan.plan.is_some() => {
+                    plan.painted_ms.get_or_insert(now_ms);
+                }
+                Some(Layer::Question(question)) => {
+                    question.painted_ms.get_or_insert(now_ms);
+                }
+                Some(Layer::Editor(editor)) => editor.painted(now_ms),
+                _ => {}
+            }
+            return Vec::new();
+        }
+        Msg::Look(look) => {
+            state.look = look;
+            for pane in settle::panes_mut(state) {
+                pane.stale = true;
+            }
+            Vec::new()
+        }
+        Msg::Asked { ticket, lines, echo } => {
+            state.layers.push(Layer::Question(Box::new(HostQuestion { ticket, lines, echo, field: Field::default(), painted_ms: None })));
+            Vec::new()
+        }
+        answer => answers::take(state, answer),
+    };
+    settle::settle(state);
+    effects
+}
+
+/// Opens an object over the dash, as Enter does.
+pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
+    let effects = goto::open(state, target);
+    settle::settle(state);
+    effects
+}
+
+/// A paste goes into the text field that has the focus, and nowhere else.
+fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    match state.layers.last_mut() {
+        Some(Layer::Editor(_)) => return edit::paste(state, text),
+        Some(Layer::Palette(palette)) => {
+            palette.field.insert(text);
+            palette::search(state);
+        }
+        Some(Layer::Filter { field, .. }) => {
+            field.insert(text);
+            base::apply_filter(state);
+        }
+        Some(Layer::Question(question)) if question.painted_ms.is_some() => question.field.insert(text),
+        Some(Layer::Ask(ask)) => {
+            let focus = ask.focus;
+            if let Some((_, field)) = ask.fields.get_mut(focus) {
+                field.insert(text);
+            }
+        }
+        Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => plan.why.insert(text),
+        Some(Layer::Log(log)) if log.finding => log.find.insert(text),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    if matches!(state.layers.last(), Some(Layer::Editor(_))) {
+        return edit::key(state, key);
+    }
+    if interrupt && matches!(state.layers.last(), Some(Layer::Question(_))) {
+        return question::key(state, KeyEvent::from(KeyCode::Esc));
+    }
+    if interrupt && !state.layers.is_empty() {
+        return goto::pop(state);
+    }
+    // Text fields and menus take their keys whole.
+    match state.layers.last() {
+        Some(Layer::Palette(_)) => return palette::key(state, key),
+        Some(Layer::Filter { .. }) => return base::filter_key(state, key),
+        Some(Layer::Ask(_)) => return ask::key(state, key),
+        Some(Layer::Question(_)) => return question::key(state, key),
+        Some(Layer::Menu { .. }) => return verbs::menu_key(state, key),
+        Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => {
+            if let Some(effects) = plan::why_key(state, key) {
+                return effects;
+            }
+        }
+        Some(Layer::Log(log)) if log.finding => return log::find_key(state, key),
+        _ => {}
+    }
+    let places: &[Where] = match state.layers.last() {
+        Some(Layer::Confirm(_)) => &[Where::Confirm, Where::Base],
+        Some(Layer::Plan(_)) => &[Where::Plan, Where::Base],
+        Some(Layer::Log(_)) => &[Where::Log, Where::Table, Where::Base],
+        _ => &[Where::Table, Where::Base],
+    };
+    let pending = state.pending.take();
+    let pressed = match action(places, pending, key) {
+        // The chord came to nothing: the key counts by itself.
+        Pressed::Nothing if pending.is_some() => action(places, None, key),
+        pressed => pressed,
+    };
+    let act = match pressed {
+        Pressed::Begins => {
+            state.pending = Some(key);
+            return Vec::new();
+        }
+        Pressed::Nothing => {
+            if state.is_empty_home() && state.layers.is_empty() {
+                return base::welcome_key(state, key);
+            }
+            return base::sort_key(state, key);
+        }
+        Pressed::Action(act) => act,
+    };
+    if state.is_empty_home() && state.layers.is_empty() && matches!(act, Action::Logs | Action::Describe | Action::In) {
+        return base::welcome_key(state, key);
+    }
+    match state.layers.last() {
+        Some(Layer::Confirm(_)) => confirm::act(state, act),
+        Some(Layer::Plan(_)) => plan::act(state, act),
+        Some(Layer::Log(_)) => log::act(state, act),
+        _ => base::act(state, act),
+    }
+}

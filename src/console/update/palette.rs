@@ -1,0 +1,174 @@
+//! The `:` line: every verb, object and screen, found by a few letters, with its live key.
+
+use super::{goto, verbs};
+use crate::console::effect::Effect;
+use crate::console::keys::{Action, key_of};
+use crate::console::rows::find;
+use crate::console::state::{Layer, Palette, PaletteGo, PaletteItem, State, Tab, verbs_on};
+use crate::console::theme;
+use crate::deck::look::{DispatchRequest, Target};
+use crossterm::event::{KeyCode, KeyEvent};
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+/// How many are offered at once.
+const OFFERED: usize = 200;
+
+/// Opens it.
+pub fn open(state: &mut State) {
+    state.layers.push(Layer::Palette(Palette::default()));
+    search(state);
+}
+
+/// A key of the palette on top.
+pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let control = key.modifiers.contains(crossterm::event::KeyModifiers::CONTROL);
+    let Some(Layer::Palette(palette)) = state.layers.last_mut() else { return Vec::new() };
+    match key.code {
+        KeyCode::Esc => return goto::pop(state),
+        KeyCode::Down | KeyCode::Tab => palette.cursor = (palette.cursor + 1).min(palette.items.len().saturating_sub(1)),
+        KeyCode::Char('n') if control => palette.cursor = (palette.cursor + 1).min(palette.items.len().saturating_sub(1)),
+        KeyCode::Up | KeyCode::BackTab => palette.cursor = palette.cursor.saturating_sub(1),
+        KeyCode::Char('p') if control => palette.cursor = palette.cursor.saturating_sub(1),
+        KeyCode::Backspace if palette.field.text.is_empty() => return goto::pop(state),
+        KeyCode::Enter => {
+            let chosen = palette.items.get(palette.cursor).map(|item| item.go.clone());
+            state.layers.pop();
+            return chosen.map(|go| run(state, go)).unwrap_or_default();
+        }
+        _ => {
+            palette.field.key(key);
+            search(state);
+        }
+    }
+    Vec::new()
+}
+
+fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
+    match go {
+        PaletteGo::Tab(tab) => goto::tab(state, tab),
+        PaletteGo::Object(target) => goto::open(state, &target),
+        PaletteGo::Verb(verb, target) => verbs::start(state, verb, &target),
+        PaletteGo::Theme(name) => {
+            state.theme.clone_from(&name);
+            vec![Effect::Theme(name)]
+        }
+        PaletteGo::Plan(request) => verbs::plan(state, request),
+        PaletteGo::Apply(path) => {
+            verbs::confirm_apply(state, path);
+            Vec::new()
+        }
+        PaletteGo::Refresh => vec![Effect::Refresh],
+        PaletteGo::Help => {
+            state.layers.push(Layer::Help { top: 0 });
+            Vec::new()
+        }
+        PaletteGo::Quit => goto::leave(state),
+    }
+}
+
+/// Finds what the written text means, best first.
+pub fn search(state: &mut State) {
+    let pointed = state.pointed();
+    let Some(Layer::Palette(palette)) = state.layers.last() else { return };
+    let wanted = palette.field.text.clone();
+    let pattern = Pattern::parse(&wanted, CaseMatching::Ignore, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut buffer = Vec::new();
+    let mut found: Vec<(u32, usize, PaletteItem)> = everything(state, &pointed)
+        .enumerate()
+        .filter_map(|(number, item)| {
+            let score = pattern.score(Utf32Str::new(&item.text, &mut buffer), &mut matcher)?;
+            // The very name wins over a longer one that holds it.
+            let score = if item.text == wanted { u32::MAX } else { score };
+            Some((score, number, item))
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    found.truncate(OFFERED);
+    let line = line(state, &wanted);
+    if let Some(Layer::Palette(palette)) = state.layers.last_mut() {
+        palette.items = line.into_iter().collect();
+        palette.items.extend(found.into_iter().map(|(_, _, item)| item));
+        palette.cursor = 0;
+    }
+}
+
+/// What a whole line with words of its own means; none when it is a search.
+fn line(state: &State, text: &str) -> Option<PaletteItem> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let swarm = |name: &str| {
+        let mut named = state.look.swarms.iter().filter(|swarm| swarm.short == name || swarm.name == name || swarm.id == name);
+        let only = named.next()?;
+        named.next().is_none().then_some(only)
+    };
+    let item = |text: String, note: &str, go: PaletteGo| Some(PaletteItem { text, note: note.into(), go });
+    match words.as_slice() {
+        ["q"] => item("quit".into(), key_of(Action::Leave), PaletteGo::Quit),
+        ["apply", _, ..] => {
+            let path = text.trim_start().strip_prefix("apply")?.trim();
+            item(format!("apply {path}"), "asks", PaletteGo::Apply(path.into()))
+        }
+        ["dispatch", name, version] => {
+            let swarm = swarm(name)?;
+            let request = DispatchRequest { swarm: swarm.id.clone(), version: Some((*version).into()), ..DispatchRequest::default() };
+            item(format!("dispatch {} {version}", find::called(&state.look, swarm)), "plan", PaletteGo::Plan(request))
+        }
+        ["size", name, number] => {
+            let (swarm, size) = (swarm(name)?, number.parse().ok()?);
+            let request = DispatchRequest { swarm: swarm.id.clone(), size: Some(size), ..DispatchRequest::default() };
+            item(format!("size {} {size}", find::called(&state.look, swarm)), "plan", PaletteGo::Plan(request))
+        }
+        ["theme", name] => item(format!("theme {name}"), "", PaletteGo::Theme((*name).into())),
+        _ => None,
+    }
+}
+
+/// Verbs on what the cursor is on, screens, objects, and every verb on every swarm, host and dispatch.
+fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item = PaletteItem> + 'a {
+    let look = &state.look;
+    let verb_item = |verb: &'static crate::deck::verbs::Verb, target: &Target| PaletteItem {
+        text: format!("{} {}", verb.id, find::name(look, target)),
+        note: verb.key.map(|key| format!(".{key}")).unwrap_or_default(),
+        go: PaletteGo::Verb(verb.id, target.clone()),
+    };
+    let here = verbs_on(pointed).into_iter().map(move |verb| verb_item(verb, pointed));
+    let tabs = Tab::ALL.iter().enumerate().map(|(number, tab)| PaletteItem {
+        text: tab.word().into(),
+        note: format!("{}", number + 1),
+        go: PaletteGo::Tab(*tab),
+    });
+    let fixed = [
+        ("help", PaletteGo::Help, Action::Help),
+        ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
+        ("quit", PaletteGo::Quit, Action::Leave),
+    ];
+    let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: key_of(action).into(), go });
+    let themes = theme::EMBEDDED.iter().map(|(name, _)| PaletteItem {
+        text: format!("theme {name}"),
+        note: String::new(),
+        go: PaletteGo::Theme((*name).into()),
+    });
+    let swarms = look.swarms.iter().map(|swarm| Target::Swarm(swarm.id.clone()));
+    let hosts = look.world.hosts.keys().map(|name| Target::Host(name.clone()));
+    let squads = look.squads.iter().map(|squad| Target::Squad(squad.name.clone()));
+    let ingredients = look.ingredients.iter().map(|ingredient| Target::Ingredient(ingredient.id.clone()));
+    let dispatches = look.dispatches.iter().take(50).map(|dispatch| Target::Dispatch(dispatch.id.clone()));
+    let builds = look.builds.iter().take(50).map(|build| Target::Build(build.build.id.clone()));
+    let objects: Vec<Target> = swarms.chain(hosts).chain(squads).chain(ingredients).chain(dispatches).chain(builds).collect();
+    let acting: Vec<Target> = objects.iter().filter(|target| *target != pointed).cloned().collect();
+    let object_items = objects.into_iter().map(move |target| PaletteItem {
+        text: find::name(look, &target),
+        note: find::kind(&target).into(),
+        go: PaletteGo::Object(target),
+    });
+    // Procs are too many to be listed before something is typed.
+    let typed = matches!(state.layers.last(), Some(Layer::Palette(palette)) if palette.field.text.len() > 1);
+    let procs = look.world.procs().filter(move |_| typed).map(move |proc| {
+        let target = Target::Proc(proc.host.clone(), proc.name.clone());
+        PaletteItem { text: find::name(look, &target), note: "proc".into(), go: PaletteGo::Object(target) }
+    });
+    let acts =
+        acting.into_iter().flat_map(move |target| verbs_on(&target).into_iter().map(|verb| verb_item(verb, &target)).collect::<Vec<_>>());
+    here.chain(tabs).chain(object_items).chain(fixed).chain(themes).chain(acts).chain(procs)
+}

@@ -1,0 +1,85 @@
+//! Keys of the plan screen.
+
+use super::goto;
+use crate::console::effect::Effect;
+use crate::console::keys::Action;
+use crate::console::state::{DEAF_MS, Layer, PlanFocus, PlanLayer, State};
+use crate::model::quote::quote;
+use crossterm::event::{KeyCode, KeyEvent};
+
+/// A key while WHY is typed; none when it is for the screen.
+pub fn why_key(state: &mut State, key: KeyEvent) -> Option<Vec<Effect>> {
+    let Some(Layer::Plan(plan)) = state.layers.last_mut() else { return None };
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab => return None,
+        KeyCode::Enter | KeyCode::Esc => plan.focus = PlanFocus::Cancel,
+        _ => {
+            plan.why.key(key);
+        }
+    }
+    Some(Vec::new())
+}
+
+/// An action on the plan.
+pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
+    let now_ms = state.now_ms;
+    let Some(Layer::Plan(plan)) = state.layers.last_mut() else { return Vec::new() };
+    let heard = plan.painted_ms.is_some_and(|painted| now_ms >= painted + DEAF_MS);
+    let order = [PlanFocus::Why, PlanFocus::Cancel, PlanFocus::Go];
+    let at = order.iter().position(|focus| *focus == plan.focus).unwrap_or(1);
+    match act {
+        Action::Out | Action::Leave | Action::Stop => return goto::pop(state),
+        Action::Down => plan.top = plan.top.saturating_add(1).min(1000),
+        Action::Up => plan.top = plan.top.saturating_sub(1),
+        Action::AllDifferences => plan.all_differences = !plan.all_differences,
+        Action::Help => state.layers.push(Layer::Help { top: 0 }),
+        Action::Refresh => return vec![Effect::Refresh],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Copy => {
+            let line = command(plan);
+            state.say(format!("copied: {line}"), false);
+            return vec![Effect::Copy(line)];
+        }
+        _ if plan.plan.is_none() || !heard => {}
+        Action::NextField => plan.focus = order.get((at + 1) % 3).copied().unwrap_or(PlanFocus::Cancel),
+        Action::PreviousField => plan.focus = order.get((at + 2) % 3).copied().unwrap_or(PlanFocus::Cancel),
+        Action::Choose if plan.focus == PlanFocus::Cancel => return goto::pop(state),
+        Action::Choose if plan.focus != PlanFocus::Go => {}
+        Action::Choose | Action::Accept => {
+            if !super::verbs::is_read_only(state)
+                && let Some(Layer::Plan(plan)) = state.layers.last_mut()
+            {
+                return go(plan);
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn go(layer: &mut PlanLayer) -> Vec<Effect> {
+    match &layer.plan {
+        // Sent once: a second y while the answer is under way is nothing.
+        Some(Ok(plan)) if !layer.sent => {
+            layer.sent = true;
+            vec![Effect::Execute { plan_id: plan.id.clone(), why: layer.why.text.trim().to_string() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The same as a command line.
+pub fn command(layer: &PlanLayer) -> String {
+    let Some(Ok(plan)) = &layer.plan else { return format!("swarmdeck plan {}", quote(&layer.swarm)) };
+    let mut line = match plan.verb.as_str() {
+        "rollback" => format!("swarmdeck rollback {} --to {}", quote(&plan.swarm), quote(&plan.to.release)),
+        _ => format!("swarmdeck dispatch {} --version {}", quote(&plan.swarm), quote(&plan.to.version)),
+    };
+    if plan.size != plan.size_before && plan.verb != "rollback" {
+        line.push_str(&format!(" --size {}", plan.size));
+    }
+    if !layer.why.text.trim().is_empty() {
+        line.push_str(&format!(" -m {}", quote(layer.why.text.trim())));
+    }
+    line
+}

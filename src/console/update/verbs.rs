@@ -1,0 +1,259 @@
+//! The verbs: the `.` menu of one object, and how each verb begins. None of them changes anything before a plan or a question was answered.
+
+use super::goto;
+use crate::console::effect::Effect;
+use crate::console::rows::find;
+use crate::console::state::{Ask, Asks, Button, Confirm, Field, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, verbs_on};
+use crate::deck::look::{DispatchRequest, EditTarget, Target};
+use crate::model::record::Outcome;
+use crossterm::event::{KeyCode, KeyEvent};
+use std::collections::VecDeque;
+
+/// A button that asks for these effects.
+pub fn button(label: &str, effects: Vec<Effect>) -> Button {
+    Button { label: label.into(), effects, log: None }
+}
+
+/// Opens the menu of what the cursor is on; it holds the object, whatever the rows below do.
+pub fn open_menu(state: &mut State) {
+    let mut target = state.pointed();
+    // A dispatch that ended for good has nothing left to do to it: what acts is its swarm.
+    if let Target::Dispatch(id) = &target
+        && let Some(dispatch) = find::dispatch(&state.look, id)
+        && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted)
+        && find::swarm(&state.look, &dispatch.swarm_id).is_some()
+    {
+        target = Target::Swarm(dispatch.swarm_id.clone());
+    }
+    if verbs_on(&target).is_empty() {
+        state.say("nothing acts on this row", false);
+    } else if !find::exists(&state.look, &target) {
+        state.say(format!("{} is gone", find::name(&state.look, &target)), true);
+    } else {
+        state.layers.push(Layer::Menu { target, cursor: 0 });
+    }
+}
+
+/// A key in the menu: its letter, or the cursor and Enter.
+pub fn menu_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let Some(Layer::Menu { target, cursor }) = state.layers.last_mut() else { return Vec::new() };
+    let verbs = verbs_on(target);
+    let chosen = match key.code {
+        KeyCode::Down => {
+            *cursor = (*cursor + 1).min(verbs.len().saturating_sub(1));
+            return Vec::new();
+        }
+        KeyCode::Up => {
+            *cursor = cursor.saturating_sub(1);
+            return Vec::new();
+        }
+        KeyCode::Enter => verbs.get(*cursor).copied(),
+        KeyCode::Char(letter) if key.modifiers.is_empty() || key.modifiers == crossterm::event::KeyModifiers::SHIFT => {
+            verbs.iter().find(|verb| verb.key == Some(letter)).copied()
+        }
+        _ => None,
+    };
+    let target = target.clone();
+    state.layers.pop();
+    match chosen {
+        Some(verb) => start(state, verb.id, &target),
+        None => Vec::new(),
+    }
+}
+
+/// Whether nothing may be changed from here; says so.
+pub fn is_read_only(state: &mut State) -> bool {
+    if !state.look.can_write {
+        state.say("READ-ONLY: a newer swarmdeck wrote this store, or it may not be written from here; this console only looks", true);
+    }
+    !state.look.can_write
+}
+
+/// Begins a verb on an object: opens its plan, its question, its editor or its log.
+pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
+    if !find::exists(&state.look, target) {
+        state.say(format!("{} is gone", find::name(&state.look, target)), true);
+        return Vec::new();
+    }
+    let looks_only = matches!(verb, "check" | "edit" | "edit-env" | "edit-ingredient" | "edit-ingredient-env");
+    if !looks_only && is_read_only(state) {
+        return Vec::new();
+    }
+    match (verb, target) {
+        ("dispatch", Target::Swarm(id)) => {
+            let version = find::swarm(&state.look, id).map(|swarm| swarm.version.clone()).unwrap_or_default();
+            let fields = vec![("version", Field::new(&version)), ("why", Field::default())];
+            ask(state, format!("Dispatch {}", find::name(&state.look, target)), Asks::Dispatch(id.clone()), fields);
+        }
+        ("size", Target::Swarm(id)) => {
+            let size = find::swarm(&state.look, id).map(|swarm| swarm.size.to_string()).unwrap_or_default();
+            ask(
+                state,
+                format!("Size of {}", find::name(&state.look, target)),
+                Asks::Size(id.clone()),
+                vec![("procs", Field::new(&size)), ("why", Field::default())],
+            );
+        }
+        ("rollback", Target::Swarm(id)) => {
+            return plan(state, DispatchRequest { swarm: id.clone(), rollback_to: Some(String::new()), ..DispatchRequest::default() });
+        }
+        ("build", Target::Swarm(id)) => return vec![Effect::Build { swarm: id.clone() }],
+        ("uptest", Target::Swarm(id)) => {
+            let ticket = verb_log(state, "uptests of", target);
+            return vec![Effect::Uptest { ticket, swarm: id.clone() }];
+        }
+        ("edit", Target::Swarm(id)) => return vec![Effect::OpenEditor(EditTarget::SwarmConfig(id.clone()))],
+        ("edit-env", Target::Swarm(id)) => return vec![Effect::OpenEditor(EditTarget::SwarmEnv(id.clone()))],
+        ("edit-ingredient-env", Target::Ingredient(id)) => return vec![Effect::OpenEditor(EditTarget::IngredientEnv(id.clone()))],
+        ("edit-ingredient", Target::Ingredient(id)) => return vec![Effect::OpenEditor(EditTarget::IngredientConfig(id.clone()))],
+        ("check", Target::Host(host)) => {
+            let ticket = verb_log(state, "check of", target);
+            return vec![Effect::Host { ticket, verb: "check", host: host.clone() }];
+        }
+        ("provision", Target::Host(host)) => {
+            let ticket = state.ticket();
+            let log = LogLayer::new(ticket, format!("provision {host}"), LogSource::Verb(target.clone()));
+            let lines = vec![
+                format!("Puts on {host} what is missing: Supervisor, directories, the include line."),
+                "Idempotent; restarts nothing that runs.".into(),
+            ];
+            let go = Button {
+                label: "provision".into(),
+                effects: vec![Effect::Host { ticket, verb: "provision", host: host.clone() }],
+                log: Some(Box::new(log)),
+            };
+            confirm(state, Confirm::new(format!("Provision {host}?"), lines, vec![go]));
+        }
+        (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
+        ("cancel", Target::Dispatch(id)) => {
+            let lines = vec![
+                find::dispatch(&state.look, id)
+                    .map(|dispatch| {
+                        format!("{}  {} -> {}, at {}", dispatch.swarm, dispatch.from_version, dispatch.to_version, dispatch.phase.word())
+                    })
+                    .unwrap_or_default(),
+                "Everything is undone: new procs out of the pool and removed,".into(),
+                "old ones serve again. After the first stop of an old proc it cannot be undone.".into(),
+            ];
+            confirm(
+                state,
+                Confirm::new(
+                    format!("Cancel {}?", find::name(&state.look, target)),
+                    lines,
+                    vec![button("stop and undo", vec![Effect::Cancel { dispatch: id.clone() }])],
+                ),
+            );
+        }
+        ("resume", Target::Dispatch(id)) => {
+            let lines = vec!["It goes on from its journal, after looking at what the hosts say now.".into()];
+            confirm(
+                state,
+                Confirm::new(
+                    format!("Carry {} on?", find::name(&state.look, target)),
+                    lines,
+                    vec![button("carry on", vec![Effect::Resume { dispatch: id.clone() }])],
+                ),
+            );
+        }
+        _ => state.say(format!("{verb} does nothing on a {}", find::kind(target)), false),
+    }
+    Vec::new()
+}
+
+fn confirm_proc(state: &mut State, verb: &str, host: &str, name: &str) -> Vec<Effect> {
+    let Some(known) = ["start", "stop", "restart", "destroy"].into_iter().find(|known| *known == verb) else {
+        state.say(format!("{verb} does nothing on a proc"), false);
+        return Vec::new();
+    };
+    let mut lines = vec![format!("{name}"), format!("on {host}")];
+    if let Some(proc) = find::proc(&state.look, host, name) {
+        let pid = proc.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+        lines.push(format!("{}{pid}, {}", proc.state.word(), proc.swarm.clone().unwrap_or_else(|| proc.owner.word().into())));
+        if proc.routed == Some(true) && known != "start" {
+            lines.push("! It is in its pool: requests to it may fail, there is no drain.".into());
+        }
+    }
+    if known == "destroy" {
+        lines.push("! Stops it and removes its directory. This cannot be taken back.".into());
+    }
+    let go = button(known, vec![Effect::Proc { verb: known, host: host.into(), name: name.into() }]);
+    confirm(
+        state,
+        Confirm::new(
+            format!("{}{} this proc?", known.get(..1).unwrap_or_default().to_uppercase(), known.get(1..).unwrap_or_default()),
+            lines,
+            vec![go],
+        ),
+    );
+    Vec::new()
+}
+
+/// Asks before the demo is made.
+pub fn confirm_demo(state: &mut State) {
+    let lines = vec![
+        "Leaves this home for one of its own, and opens the console there.".into(),
+        "Starts its own supervisord and nginx on high loopback ports,".into(),
+        "makes a git repository of a small app and dispatches it.".into(),
+        "Nothing is installed; demo --down takes all of it away.".into(),
+    ];
+    confirm(state, Confirm::new("Make the demo?", lines, vec![button("start the demo", vec![Effect::Demo])]));
+}
+
+/// Asks before a document is applied.
+pub fn confirm_apply(state: &mut State, path: String) {
+    let lines = vec![path.clone(), "Replaces the objects that it names, deletes nothing, dispatches nothing.".into()];
+    confirm(state, Confirm::new("Apply this document?", lines, vec![button("apply", vec![Effect::Apply(path)])]));
+}
+
+/// Puts a question on top.
+pub fn confirm(state: &mut State, confirm: Confirm) {
+    // Every question is about a change.
+    if !is_read_only(state) {
+        state.layers.push(Layer::Confirm(Box::new(confirm)));
+    }
+}
+
+fn ask(state: &mut State, title: String, asks: Asks, fields: Vec<(&'static str, Field)>) {
+    state.layers.push(Layer::Ask(Box::new(Ask { title, asks, fields, focus: 0 })));
+}
+
+fn verb_log(state: &mut State, what: &str, target: &Target) -> u64 {
+    let ticket = state.ticket();
+    let title = format!("{what} {}", find::name(&state.look, target));
+    state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, title, LogSource::Verb(target.clone())))));
+    ticket
+}
+
+/// Asks for a plan and opens its screen.
+pub fn plan(state: &mut State, request: DispatchRequest) -> Vec<Effect> {
+    if is_read_only(state) {
+        return Vec::new();
+    }
+    let ticket = state.ticket();
+    let why = Field::new(&request.why);
+    state.layers.push(Layer::Plan(Box::new(PlanLayer {
+        ticket,
+        swarm: request.swarm.clone(),
+        request: request.clone(),
+        progress: VecDeque::new(),
+        started_ms: state.now_ms,
+        plan: None,
+        why,
+        focus: PlanFocus::Cancel,
+        painted_ms: None,
+        top: 0,
+        all_differences: false,
+        sent: false,
+    })));
+    vec![Effect::Plan { ticket, request }]
+}
+
+/// Runs what a pressed button asks for.
+pub fn press(state: &mut State, button: Button) -> Vec<Effect> {
+    let mut effects = goto::pop(state);
+    if let Some(log) = button.log {
+        state.layers.push(Layer::Log(log));
+    }
+    effects.extend(button.effects);
+    effects
+}

@@ -1,0 +1,349 @@
+//! Describe: everything that is known of an object. Why: what is wrong, the evidence, and the next verb.
+
+use super::{Pen, header, layout};
+use crate::console::rows::cells::dispatch_state;
+use crate::console::rows::find;
+use crate::console::rows::text::{age, bytes, clock, date, or_dash, span};
+use crate::console::state::{State, TextKind};
+use crate::console::theme::Role;
+use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
+use crate::model::record::StepState;
+use crate::model::world::{HostState, Proc};
+use ratatui::layout::Position;
+
+/// A line of text with its meaning.
+#[derive(Debug, Clone)]
+pub struct Line {
+    pub role: Role,
+    pub text: String,
+}
+
+fn line(text: impl Into<String>) -> Line {
+    Line { role: Role::Text, text: text.into() }
+}
+fn title(text: &str) -> Line {
+    Line { role: Role::Title, text: text.into() }
+}
+fn fact(name: &str, value: impl AsRef<str>) -> Line {
+    line(format!("  {name:<14}{}", or_dash(value.as_ref())))
+}
+fn wrong(text: impl Into<String>) -> Line {
+    Line { role: Role::Wrong, text: format!("! {}", text.into()) }
+}
+
+/// Draws the screen.
+pub fn draw(pen: &mut Pen<'_>, state: &State, kind: TextKind, target: &Target, top: usize) -> Option<Position> {
+    let word = if kind == TextKind::Why { "WHY" } else { "DESCRIBE" };
+    header::draw(pen, state, &format!("{word} {} {}", find::kind(target), find::name(&state.look, target)));
+    let body = layout::body(pen.area);
+    let lines = lines(state, kind, target);
+    for (y, line) in (body.y..body.bottom()).zip(lines.iter().skip(top)) {
+        pen.text(body.x + 1, y, body.width.saturating_sub(1), &line.text, line.role);
+    }
+    if lines.len() > top + usize::from(body.height) {
+        let more = format!("{} more below", lines.len() - top - usize::from(body.height));
+        pen.right(body.x, body.bottom(), body.width, &more, Role::Dim);
+    }
+    Some(Position::new(body.x, body.y))
+}
+
+/// The lines of a text screen.
+pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
+    let look = &state.look;
+    let now = state.now_ms;
+    if !find::exists(look, target) {
+        return vec![Line { role: Role::Dim, text: "It is gone.".into() }];
+    }
+    let mut lines = match (kind, target) {
+        (TextKind::Why, Target::Swarm(id)) => find::swarm(look, id).map(|swarm| why_swarm(look, now, swarm)).unwrap_or_default(),
+        (TextKind::Why, Target::Proc(host, name)) => find::proc(look, host, name).map(|proc| why_proc(look, proc)).unwrap_or_default(),
+        (TextKind::Why, Target::Host(name)) => why_host(look, now, name),
+        (TextKind::Why, Target::Dispatch(id)) => why_dispatch(look, id),
+        (_, Target::Swarm(id)) => find::swarm(look, id).map(|swarm| swarm_lines(look, now, swarm)).unwrap_or_default(),
+        (_, Target::Proc(host, name)) => find::proc(look, host, name).map(proc_lines).unwrap_or_default(),
+        (_, Target::Host(name)) => host_lines(look, now, name),
+        (_, Target::Squad(name)) => squad_lines(look, name),
+        (_, Target::Build(id)) => build_lines(look, id),
+        (_, Target::Dispatch(id)) => dispatch_lines(look, id),
+        (_, Target::Ingredient(id)) => ingredient_lines(look, now, id),
+        (_, Target::Event(seq)) => event_lines(look, *seq),
+        (_, Target::Nothing) => Vec::new(),
+    };
+    let names = find::aliases(look, target);
+    let last: Vec<_> =
+        look.events.iter().filter(|event| names.iter().any(|name| event.place == *name || event.run == *name)).take(12).collect();
+    if !last.is_empty() && !matches!(target, Target::Event(_)) {
+        lines.push(line(""));
+        lines.push(title("LATEST"));
+        lines.extend(last.iter().map(|event| line(format!("  {} {:<5} {}", clock(event.at_ms), or_dash(&event.who), event.what))));
+    }
+    lines
+}
+
+fn why_swarm(look: &Look, now: i64, swarm: &SwarmLook) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let procs: Vec<&Proc> = swarm.procs.iter().filter_map(|(host, name)| find::proc(look, host, name)).collect();
+    let bad: Vec<&&Proc> = procs.iter().filter(|proc| proc.state.is_bad()).collect();
+    let verdict = match swarm.state {
+        SwarmState::Ok => line(format!("It is well: {} of {} procs run {}.", swarm.ready, swarm.size, or_dash(&swarm.running))),
+        SwarmState::Off => line("Its size is 0: nothing is meant to run."),
+        SwarmState::New => line("It was written down and never dispatched."),
+        SwarmState::Moving => line("A dispatch is under way."),
+        SwarmState::Failing => wrong(format!("{} of {} procs die or do not start.", bad.len(), swarm.size)),
+        SwarmState::Lost => wrong("Procs are on hosts that cannot be reached; what they do now is not known."),
+        SwarmState::Short => wrong(format!("{} of {} procs run, and no dispatch is under way.", swarm.ready, swarm.size)),
+    };
+    lines.push(verdict);
+    for need in look.needs.iter().filter(|need| need.target == Target::Swarm(swarm.id.clone())) {
+        lines.push(line(format!("{} {}  ({})", need.glyph, need.text, age(now, need.since_ms))));
+    }
+    for proc in &bad {
+        lines.push(line(""));
+        lines.extend(why_proc(look, proc));
+    }
+    if !swarm.not_live.is_empty() {
+        lines.push(line(""));
+        lines.push(line(format!("Not live yet: {}  (by {}, {})", swarm.not_live, or_dash(&swarm.who_changed), age(now, swarm.changed_ms))));
+    }
+    lines.push(line(""));
+    lines.push(title("NEXT"));
+    lines.push(line(match swarm.state {
+        SwarmState::Failing => "  l log of the first bad proc   .b roll back   e edit config",
+        SwarmState::Lost => "  3 hosts, then w on the one that is lost   .d dispatch places procs anew",
+        SwarmState::Short | SwarmState::New => "  .d dispatch",
+        SwarmState::Moving => "  6 dispatches, enter on the one under way",
+        SwarmState::Ok | SwarmState::Off => "  .d dispatch   .= size   e edit config",
+    }));
+    lines
+}
+
+fn why_proc(look: &Look, proc: &Proc) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let place = format!("{} on {}{}", proc.name, proc.host, proc.port.map(|port| format!(" :{port}")).unwrap_or_default());
+    if let Some(HostState::Unreachable(reason)) = find::host(look, &proc.host).map(|host| &host.state) {
+        lines.push(Line { role: Role::Unseen, text: format!("? {place} is not seen: {} cannot be reached, {reason}", proc.host) });
+    } else if proc.state.is_bad() {
+        let exit = proc.exit_status.map(|status| format!(", exit {status}")).unwrap_or_default();
+        lines.push(wrong(format!("{place} is {}{exit}", proc.state.word())));
+        if !proc.spawn_error.is_empty() {
+            lines.push(line(format!("  {}", proc.spawn_error)));
+        }
+        if !proc.description.is_empty() {
+            lines.push(line(format!("  Supervisor: {}", proc.description)));
+        }
+        lines.push(line("  Its log says more: l"));
+    } else {
+        lines.push(line(format!("{place} is {}, up {}", proc.state.word(), span(proc.uptime() * 1000))));
+    }
+    lines
+}
+
+fn why_host(look: &Look, now: i64, name: &str) -> Vec<Line> {
+    let Some(host) = find::host(look, name) else { return vec![line("It was never asked.")] };
+    match &host.state {
+        HostState::Unreachable(reason) => vec![
+            Line { role: Role::Unseen, text: format!("? It cannot be reached: {reason}") },
+            line(format!("  last seen {} ago, {}", age(now, host.seen_ms), date(host.seen_ms))),
+            line(format!("  {} procs on it are not seen; they are left in their pools and not moved", host.procs.len())),
+            line(""),
+            title("NEXT"),
+            line("  ^r observe now   .j check   .d on a swarm places procs anew"),
+        ],
+        HostState::Degraded(reason) => {
+            vec![wrong(format!("Reached, but: {reason}")), line(""), title("NEXT"), line("  .j check   .p provision")]
+        }
+        HostState::Unseen => vec![line("It was not asked yet.")],
+        HostState::Ok if !host.active => vec![line("Out of service: its procs run on, it takes no new ones.")],
+        HostState::Ok => vec![line(format!("It is well; seen {} ago.", age(now, host.seen_ms)))],
+    }
+}
+
+fn why_dispatch(look: &Look, id: &str) -> Vec<Line> {
+    let Some(dispatch) = find::dispatch(look, id) else { return Vec::new() };
+    let (glyph, state) = dispatch_state(dispatch);
+    let mut lines = vec![line(format!("{glyph} {state}"))];
+    if let Some(fault) = &dispatch.fault {
+        lines.push(wrong(fault.line()));
+    }
+    for step in dispatch.steps.iter().filter(|step| step.state == StepState::Failed) {
+        lines.push(wrong(format!("{} {}: {}", step.phase.word(), step.place, or_dash(&step.detail))));
+    }
+    lines.extend(dispatch.debts.iter().map(|debt| line(format!("  owed on {}: {}", debt.host, debt.what))));
+    lines
+}
+
+fn swarm_lines(look: &Look, now: i64, swarm: &SwarmLook) -> Vec<Line> {
+    let mut lines = vec![
+        title(&swarm.name),
+        fact("state", format!("{} {}  {}/{} ready", swarm.state.glyph(), swarm.state.word(), swarm.ready, swarm.size)),
+        fact("version", format!("wanted {}  running {}", or_dash(&swarm.version), or_dash(&swarm.running))),
+        fact("release", &swarm.release),
+        fact("not live yet", &swarm.not_live),
+        fact("app", &swarm.app),
+        fact("config", &swarm.config_name),
+        fact("proc", &swarm.proc_name),
+        fact("squad", &swarm.squad),
+        fact("pool", if swarm.pool.is_empty() { String::new() } else { format!("{}@{}", swarm.pool, swarm.balancer) }),
+        fact("ingredients", swarm.ingredients.join(", ")),
+        fact("changed", format!("by {} {}", or_dash(&swarm.who_changed), age(now, swarm.changed_ms))),
+        line(""),
+        title("PROCS"),
+    ];
+    lines.extend(swarm.procs.iter().map(|(host, name)| {
+        let state = find::proc(look, host, name).map_or("gone", |proc| proc.state.word());
+        line(format!("  {host:<14} {state:<9} {name}"))
+    }));
+    if let Some(seen) = look.world.pool(&swarm.balancer, &swarm.pool) {
+        lines.push(line(""));
+        lines.push(title("POOL"));
+        lines.extend(seen.nodes.iter().map(|node| line(format!("  {node}"))));
+        lines.extend(seen.trouble.iter().map(wrong));
+    }
+    lines
+}
+
+fn proc_lines(proc: &Proc) -> Vec<Line> {
+    let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+    let stamp = proc.stamp.clone().unwrap_or_default();
+    vec![
+        title(&proc.name),
+        fact("host", &proc.host),
+        fact("state", proc.state.word()),
+        fact("owner", format!("{}{}", proc.owner.word(), proc.foreign_of.as_ref().map(|of| format!(" of {of}")).unwrap_or_default())),
+        fact("swarm", proc.swarm.clone().unwrap_or_default()),
+        fact("port", number(proc.port.map(u32::from))),
+        fact("pid", number(proc.pid)),
+        fact("up", if proc.uptime() > 0 { span(proc.uptime() * 1000) } else { String::new() }),
+        fact("version", &proc.version),
+        fact("release", &proc.release),
+        fact("routed", proc.routed.map(|routed| if routed { "yes" } else { "no" }).unwrap_or_default()),
+        fact("exit", proc.exit_status.map(|status| status.to_string()).unwrap_or_default()),
+        fact("spawn error", &proc.spawn_error),
+        fact("supervisor", &proc.description),
+        fact("installation", stamp.installation),
+        fact("dispatch", stamp.dispatch),
+        fact("instance", stamp.instance),
+    ]
+}
+
+fn host_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
+    let mut lines = vec![title(name)];
+    if let Some(known) = look.hosts.iter().find(|host| host.name == name) {
+        let user = known.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        let port = known.port.map(|port| format!(":{port}")).unwrap_or_default();
+        lines.push(fact("squad", &known.squad));
+        lines.push(fact("reached by", format!("{:?} {user}{}{port}", known.transport, known.address).to_lowercase()));
+        lines.push(fact("becomes root", format!("{:?}", known.become_).to_lowercase()));
+        lines.push(fact("root", &known.root));
+        lines.push(fact("ports", known.ports.to_string()));
+        lines.push(fact("in service", if known.active { "yes" } else { "no" }));
+        lines.push(fact("supervisor", format!("{}  {}", known.supervisor.socket, known.supervisor.conf)));
+    }
+    let Some(host) = find::host(look, name) else { return lines };
+    let amount = |amount: Option<u64>| amount.map(bytes).unwrap_or_default();
+    lines.extend([
+        fact("seen", format!("{} ago, {}", age(now, host.seen_ms), date(host.seen_ms))),
+        fact("address", &host.address),
+        fact("load", host.load.map(|load| format!("{load:.2}")).unwrap_or_default()),
+        fact("memory", format!("{} free of {}", amount(host.memory_free), amount(host.memory_total))),
+        fact("disk free", amount(host.disk_free)),
+        fact("builds", format!("{} held", host.builds.len())),
+        fact("installation", host.installation.clone().unwrap_or_default()),
+        line(""),
+        title(&format!("PROCS {}", host.procs.len())),
+    ]);
+    lines.extend(host.procs.iter().map(|proc| line(format!("  {:<9} {:<8} {}", proc.state.word(), proc.owner.word(), proc.name))));
+    lines
+}
+
+fn squad_lines(look: &Look, name: &str) -> Vec<Line> {
+    let mut lines = vec![title(name)];
+    lines.extend(look.hosts.iter().filter(|host| host.squad == name).map(|host| line(format!("  {:<20} {}", host.name, host.address))));
+    lines
+}
+
+fn build_lines(look: &Look, id: &str) -> Vec<Line> {
+    let Some(found) = find::build(look, id) else { return Vec::new() };
+    let build = &found.build;
+    let mut lines = vec![
+        title(&format!("{} {}", build.app, build.version)),
+        fact("state", found.status.word()),
+        fact("error", &build.error),
+        fact("commit", &build.commit),
+        fact("identity", &build.identity),
+        fact("artifact", &build.artifact),
+        fact("size", bytes(build.size)),
+        fact("buildpack", format!("{} {}", build.buildpack_url, build.buildpack_commit)),
+        fact("sandboxed", if build.sandboxed { "yes" } else { "no: it could reach this machine" }),
+        fact("started", date(build.started_ms)),
+        fact("ended", date(build.ended_ms)),
+        fact("asked by", &build.by),
+        line(""),
+        title("PROCFILE"),
+    ];
+    lines.extend(build.procfile.iter().map(|(name, command)| line(format!("  {name}: {command}"))));
+    lines
+}
+
+fn dispatch_lines(look: &Look, id: &str) -> Vec<Line> {
+    let Some(dispatch) = find::dispatch(look, id) else { return Vec::new() };
+    let (glyph, state) = dispatch_state(dispatch);
+    let mut lines = vec![
+        title(&format!("dispatch {} of {}", dispatch.number, dispatch.swarm)),
+        fact("state", format!("{glyph} {state}")),
+        fact("verb", &dispatch.verb),
+        fact("version", format!("{} -> {}", or_dash(&dispatch.from_version), dispatch.to_version)),
+        fact("release", format!("{} -> {}", or_dash(&dispatch.from_release), dispatch.to_release)),
+        fact("by", &dispatch.who),
+        fact("why", &dispatch.why),
+        fact("started", date(dispatch.started_ms)),
+        fact("ended", date(dispatch.ended_ms)),
+        fact("carried by", &dispatch.holder),
+    ];
+    lines.extend(dispatch.fault.iter().map(|fault| wrong(fault.line())));
+    lines.extend(dispatch.debts.iter().map(|debt| line(format!("  owed on {}: {}", debt.host, debt.what))));
+    lines.push(line(""));
+    lines.push(title("STEPS"));
+    for step in &dispatch.steps {
+        let took = if step.ended_ms > 0 { span(step.ended_ms - step.started_ms) } else { "-".into() };
+        let text = format!(
+            "  {:<11} {:<16} {:<8} {:>6}  {}",
+            step.phase.word(),
+            or_dash(&step.place),
+            format!("{:?}", step.state).to_lowercase(),
+            took,
+            step.detail
+        );
+        lines.push(if step.state == StepState::Failed { Line { role: Role::Wrong, text } } else { line(text) });
+    }
+    lines
+}
+
+fn ingredient_lines(look: &Look, now: i64, id: &str) -> Vec<Line> {
+    let Some(found) = find::ingredient(look, id) else { return Vec::new() };
+    let mut lines = vec![
+        title(&found.name),
+        fact("keys", found.keys.to_string()),
+        fact("saved", format!("by {} {}", or_dash(&found.who_changed), age(now, found.changed_ms))),
+        line(""),
+        title(&format!("USED BY {}", found.used_by.len())),
+    ];
+    lines.extend(found.used_by.iter().map(|name| line(format!("  {name}"))));
+    lines
+}
+
+fn event_lines(look: &Look, seq: i64) -> Vec<Line> {
+    let Some(event) = find::event(look, seq) else { return Vec::new() };
+    vec![
+        title(&format!("event {}", event.seq)),
+        fact("when", format!("{} UTC", date(event.at_ms))),
+        fact("who", &event.who),
+        fact("kind", &event.kind),
+        fact("about", &event.place),
+        fact("run", &event.run),
+        fact("result", &event.result),
+        fact("why", &event.why),
+        line(""),
+        line(event.what.clone()),
+    ]
+}

@@ -1,0 +1,159 @@
+//! The last two lines: what was said last, and the keys that matter here, from the live keymap.
+
+use super::Pen;
+use crate::console::keys::{Action, key_of};
+use crate::console::rows::find;
+use crate::console::state::{Kind, Layer, State};
+use crate::console::theme::Role;
+use crate::model::record::Outcome;
+use ratatui::layout::Rect;
+
+/// Draws them.
+pub fn draw(pen: &mut Pen<'_>, state: &State) {
+    let Rect { x, width, height, .. } = pen.area;
+    if height < 2 {
+        return;
+    }
+    let bottom = pen.area.bottom() - 1;
+    pen.text(x, bottom, width, &keys(state), Role::Footer);
+    if height < 4 {
+        return;
+    }
+    if let Some(toast) = &state.toast {
+        let role = if toast.error { Role::ToastError } else { Role::Toast };
+        let text = if toast.error { format!("! {}", toast.text) } else { format!(". {}", toast.text) };
+        // A long one takes the lines that it needs, upwards.
+        let wide = usize::from(width.max(1));
+        let lines = wrap(&text, wide);
+        let count = lines.len().min(usize::from(height) - 2).min(4) as u16;
+        for (row, line) in lines.iter().take(usize::from(count)).enumerate() {
+            let y = bottom - count + row as u16;
+            pen.clear(Rect { x, y, width, height: 1 });
+            pen.lay(Rect { x, y, width, height: 1 }, role);
+            pen.text(x, y, width, line, role);
+        }
+    } else if !state.marks.is_empty() {
+        pen.text(x, bottom - 1, width, &format!("{} marked  \\ clear", state.marks.len()), Role::Marked);
+    } else if !state.look.hints.is_empty() && state.layers.is_empty() {
+        let hints: Vec<String> = state.look.hints.iter().enumerate().map(|(number, hint)| format!("{} {hint}", number + 1)).collect();
+        pen.text(x, bottom - 1, width, &format!("TRY  {}", hints.join("   ")), Role::Note);
+    }
+}
+
+/// Breaks text into lines at blanks.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let Some(line) = lines.last_mut() else { break };
+        let used = line.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(word.to_string());
+        } else {
+            if used > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+fn keys(state: &State) -> String {
+    let written = |items: &[(Action, &str)]| {
+        items.iter().map(|(action, label)| format!("{} {label}", key_of(*action))).collect::<Vec<_>>().join("  ")
+    };
+    let base = match state.layers.last() {
+        None if state.is_empty_home() => return "d demo  h a first host  a apply a document  : go  ? help  q leave".into(),
+        None => written(&[
+            (Action::In, "open"),
+            (Action::Why, "why"),
+            (Action::Logs, "logs"),
+            (Action::Menu, "act"),
+            (Action::TroubleOnly, "trouble"),
+            (Action::Filter, "filter"),
+            (Action::Palette, "go"),
+            (Action::NextPane, "pane"),
+        ]),
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Events => {
+            written(&[(Action::In, "open"), (Action::Filter, "filter"), (Action::Palette, "go"), (Action::Out, "back")])
+        }
+        Some(Layer::List { .. }) => written(&[
+            (Action::In, "open"),
+            (Action::Why, "why"),
+            (Action::Logs, "logs"),
+            (Action::Menu, "act"),
+            (Action::TroubleOnly, "trouble"),
+            (Action::Filter, "filter"),
+            (Action::Palette, "go"),
+            (Action::Out, "back"),
+        ]),
+        Some(Layer::Text { .. }) => written(&[
+            (Action::Down, "down"),
+            (Action::Up, "up"),
+            (Action::Why, "why"),
+            (Action::Logs, "logs"),
+            (Action::Menu, "act"),
+            (Action::Events, "events"),
+            (Action::Out, "back"),
+        ]),
+        Some(Layer::Editor(_)) => return String::new(),
+        Some(Layer::Plan(layer)) if let Some(Ok(plan)) = &layer.plan => {
+            format!("tab next  y {}  esc cancel  = all diffs  c copy as command", plan.verb)
+        }
+        Some(Layer::Plan(_)) => "esc cancel".into(),
+        Some(Layer::Dispatch { id, .. }) => match find::dispatch(&state.look, id).map(|dispatch| dispatch.outcome) {
+            Some(Some(Outcome::Interrupted)) => ".y carry on  .x stop and undo  enter host  l logs  i events  esc back".into(),
+            Some(Some(Outcome::Done)) => ".b roll back  . act on the swarm  enter host  l logs  i events  esc back".into(),
+            Some(Some(_)) => ".d dispatch  . act on the swarm  enter host  l logs  i events  esc back".into(),
+            _ => "q leave, it goes on  .x stop and undo  . act  enter host  l logs".into(),
+        },
+        Some(Layer::Log(log)) if log.finding => "enter search  esc cancel".into(),
+        Some(Layer::Log(_)) => {
+            let items = [
+                (Action::Follow, "follow"),
+                (Action::Pause, "pause"),
+                (Action::Wrap, "wrap"),
+                (Action::Times, "times"),
+                (Action::Find, "search"),
+                (Action::Next, "next"),
+                (Action::Previous, "before"),
+                (Action::Out, "back"),
+            ];
+            written(&items)
+        }
+        Some(Layer::Menu { .. }) => "letter or enter does it  esc cancel".into(),
+        Some(Layer::Palette(_)) => "type to find, or: apply PATH  dispatch NAME VERSION  size NAME N  theme NAME".into(),
+        Some(Layer::Filter { .. }) => "enter keep  esc undo    text  !x  ~x  state:fatal  host:web*".into(),
+        Some(Layer::Ask(_)) => "tab next field  enter go on (shows the plan or asks first)  esc cancel".into(),
+        Some(Layer::Question(_)) => "enter answer  esc no answer".into(),
+        Some(Layer::Confirm(_)) => "tab choose  enter press  y yes  n no  esc cancel".into(),
+        Some(Layer::Help { .. }) => "j down  k up  esc back".into(),
+    };
+    if matches!(
+        state.layers.last(),
+        Some(
+            Layer::Menu { .. }
+                | Layer::Palette(_)
+                | Layer::Filter { .. }
+                | Layer::Ask(_)
+                | Layer::Question(_)
+                | Layer::Confirm(_)
+                | Layer::Help { .. }
+        )
+    ) {
+        return base;
+    }
+    let help = if state.layers.is_empty() { format!("{} help", key_of(Action::Help)) } else { key_of(Action::Help).to_string() };
+    // Where it is narrow the last ones go; the help never does.
+    let room = usize::from(state.size.0).saturating_sub(help.len() + 2);
+    let mut line = String::new();
+    for item in base.split("  ") {
+        if line.len() + item.len() + 2 > room {
+            break;
+        }
+        line.push_str(item);
+        line.push_str("  ");
+    }
+    format!("{line}{help}")
+}

@@ -1,0 +1,214 @@
+//! What lies over a screen: menu, palette, filter line, help, questions.
+
+use super::Pen;
+use crate::console::keys::{BINDINGS, Where};
+use crate::console::rows::find;
+use crate::console::state::{Ask, Confirm, Field, HostQuestion, Layer, Palette, State, verbs_on};
+use crate::console::theme::Role;
+use crate::deck::verbs::{Danger, VERBS};
+use crate::model::shown::shown;
+use ratatui::layout::{Position, Rect};
+
+/// Draws one layer; answers where the cursor belongs, if it is here.
+pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position> {
+    match layer {
+        Layer::Menu { target, cursor } => menu(pen, state, target, *cursor),
+        Layer::Palette(palette) => self::palette(pen, palette),
+        Layer::Filter { field, .. } => {
+            let y = pen.area.bottom().saturating_sub(2);
+            pen.clear(Rect { y, height: 1, ..pen.area });
+            let end = pen.text(pen.area.x, y, pen.area.width, "/", Role::Focus);
+            Some(input(pen, end, y, pen.area.right().saturating_sub(end), field))
+        }
+        Layer::Help { top } => help(pen, *top),
+        Layer::Ask(ask) => self::ask(pen, ask),
+        Layer::Question(question) => self::question(pen, question),
+        Layer::Confirm(confirm) => self::confirm(pen, confirm),
+        _ => None,
+    }
+}
+
+/// A box of that inside, in the middle.
+fn middle(pen: &Pen<'_>, width: u16, height: u16) -> Rect {
+    let width = width.saturating_add(4).min(pen.area.width);
+    let height = height.saturating_add(2).min(pen.area.height);
+    Rect { x: pen.area.x + (pen.area.width - width) / 2, y: pen.area.y + (pen.area.height - height) / 2, width, height }
+}
+
+fn input(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, field: &Field) -> Position {
+    let skip = field.cursor.saturating_sub(usize::from(width.max(2)) - 2);
+    let seen: String = field.text.chars().skip(skip).collect();
+    pen.text(x, y, width, &seen, Role::Input);
+    Position::new(x + (field.cursor - skip) as u16, y)
+}
+
+fn menu(pen: &mut Pen<'_>, state: &State, target: &crate::deck::look::Target, cursor: usize) -> Option<Position> {
+    let verbs = verbs_on(target);
+    let title = format!("{} {}", find::kind(target), find::name(&state.look, target));
+    let width = verbs.iter().map(|verb| verb.title.len() + 8).max().unwrap_or(20).max(title.chars().count() + 4);
+    let area = middle(pen, width as u16, verbs.len() as u16);
+    let inside = pen.frame(area, &title);
+    let mut at = None;
+    for (number, (y, verb)) in (inside.y..inside.bottom()).zip(&verbs).enumerate() {
+        let key = verb.key.map(|key| format!(".{key}")).unwrap_or_default();
+        let danger = if verb.danger == Danger::High { "!" } else { " " };
+        pen.text(inside.x, y, inside.width, &format!("  {key:<3}"), Role::Key);
+        pen.text(
+            inside.x + 5,
+            y,
+            inside.width.saturating_sub(5),
+            &format!("{danger} {}", verb.title),
+            if verb.danger == Danger::High { Role::Wrong } else { Role::Text },
+        );
+        if number == cursor {
+            pen.lay(Rect { y, height: 1, ..inside }, Role::Selection);
+            pen.text(inside.x, y, 1, ">", Role::Selection);
+            at = Some(Position::new(inside.x, y));
+        }
+    }
+    at
+}
+
+fn palette(pen: &mut Pen<'_>, palette: &Palette) -> Option<Position> {
+    let width = pen.area.width.saturating_sub(8).min(100);
+    let height = pen.area.height.saturating_sub(6).min(20);
+    let area = middle(pen, width, height);
+    let inside = pen.frame(area, "go");
+    if inside.height == 0 {
+        return None;
+    }
+    pen.text(inside.x, inside.y, inside.width, ":", Role::Focus);
+    let at = input(pen, inside.x + 1, inside.y, inside.width.saturating_sub(1), &palette.field);
+    let rows = usize::from(inside.height.saturating_sub(1));
+    let top = (palette.cursor + 1).saturating_sub(rows.max(1));
+    if palette.items.is_empty() {
+        pen.text(inside.x + 2, inside.y + 1, inside.width.saturating_sub(2), "nothing is called so", Role::Dim);
+    }
+    for (number, item) in palette.items.iter().enumerate().skip(top).take(rows) {
+        let y = inside.y + 1 + (number - top) as u16;
+        let note = pen.width(&item.note).min(inside.width);
+        pen.text(inside.x + 2, y, inside.width.saturating_sub(note + 3), &item.text, Role::Text);
+        pen.right(inside.x, y, inside.width, &item.note, Role::Key);
+        if number == palette.cursor {
+            pen.lay(Rect { y, height: 1, ..inside }, Role::Selection);
+            pen.text(inside.x, y, 1, ">", Role::Selection);
+        }
+    }
+    Some(at)
+}
+
+/// The help, made from the live keymap and the table of verbs.
+pub fn help_lines() -> Vec<(Role, String)> {
+    let mut lines = vec![(Role::Title, "small letters look - CAPITALS sort by the column with that letter - . acts".to_string())];
+    for place in Where::ALL {
+        lines.push((Role::Text, String::new()));
+        lines.push((Role::Title, place.title().to_uppercase()));
+        for binding in BINDINGS.iter().filter(|binding| binding.place == place) {
+            lines.push((Role::Text, format!("  {:<14}{}", binding.keys.join("  "), binding.title)));
+        }
+    }
+    lines.push((Role::Text, String::new()));
+    lines.push((Role::Title, "VERBS  each opens a plan or one question; Cancel has the focus".into()));
+    for verb in VERBS {
+        let key = verb.key.map_or_else(|| ":".into(), |key| format!(".{key}"));
+        let danger = match verb.danger {
+            Danger::None => "looks",
+            Danger::Low => "writes",
+            Danger::Middle => "acts",
+            Danger::High => "! acts",
+        };
+        lines.push((
+            Role::Text,
+            format!("  {:<5}{:<11}{:<8}{:<17}{}", key, format!("{:?}", verb.on).to_lowercase(), danger, verb.id, verb.title),
+        ));
+    }
+    lines.push((Role::Text, String::new()));
+    lines.push((Role::Title, "GLYPHS  * ok  ~ moving  ! wrong  ? not seen  o off  . note  > cursor  + marked".into()));
+    lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  - all must hold".into()));
+    lines
+}
+
+fn help(pen: &mut Pen<'_>, top: usize) -> Option<Position> {
+    let lines = help_lines();
+    let area = Rect { height: pen.area.height.saturating_sub(1), ..pen.area };
+    let inside = pen.frame(area, "help");
+    let top = top.min(lines.len().saturating_sub(usize::from(inside.height)));
+    for (y, (role, text)) in (inside.y..inside.bottom()).zip(lines.iter().skip(top)) {
+        pen.text(inside.x, y, inside.width, text, *role);
+    }
+    Some(Position::new(inside.x, inside.y))
+}
+
+fn ask(pen: &mut Pen<'_>, ask: &Ask) -> Option<Position> {
+    let width = pen.area.width.saturating_sub(12).min(64);
+    let area = middle(pen, width, ask.fields.len() as u16 + 2);
+    let inside = pen.frame(area, &ask.title);
+    let mut at = None;
+    for (number, (label, field)) in ask.fields.iter().enumerate() {
+        let y = inside.y + 1 + number as u16;
+        if y >= inside.bottom() {
+            break;
+        }
+        let focused = number == ask.focus;
+        pen.text(inside.x, y, 10, label, if focused { Role::Focus } else { Role::Title });
+        let room = inside.width.saturating_sub(10);
+        pen.text(inside.x + 10, y, room, &"_".repeat(usize::from(room)), Role::Dim);
+        let place = input(pen, inside.x + 10, y, room, field);
+        if focused {
+            at = Some(place);
+        }
+    }
+    at
+}
+
+/// A host asks; what must not be seen is one star a character.
+fn question(pen: &mut Pen<'_>, question: &HostQuestion) -> Option<Position> {
+    let width = pen.area.width.saturating_sub(12).min(70);
+    let area = middle(pen, width, question.lines.len() as u16 + 2);
+    let inside = pen.frame(area, "A host asks");
+    for (y, line) in (inside.y..inside.bottom()).zip(&question.lines) {
+        pen.text(inside.x, y, inside.width, &shown(line), Role::Title);
+    }
+    let y = inside.y + question.lines.len() as u16 + 1;
+    if y >= inside.bottom() {
+        return None;
+    }
+    let mut field = question.field.clone();
+    if !question.echo {
+        field.text = "*".repeat(field.text.chars().count());
+    }
+    pen.text(inside.x, y, inside.width, &"_".repeat(usize::from(inside.width)), Role::Dim);
+    Some(input(pen, inside.x, y, inside.width, &field))
+}
+
+fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {
+    let label = |number: usize, text: &str| if number == confirm.focus { format!("[[ {text} ]]") } else { format!(" [ {text} ] ") };
+    let buttons: u16 = confirm.buttons.iter().enumerate().map(|(number, button)| pen.width(&label(number, &button.label)) + 2).sum();
+    let widest = confirm.lines.iter().map(|line| pen.width(line)).max().unwrap_or(0);
+    let width = buttons.max(widest).max(pen.width(&confirm.title) + 4).min(pen.area.width.saturating_sub(4));
+    let lines: Vec<String> = confirm.lines.iter().flat_map(|line| super::footer::wrap(line, usize::from(width.max(1)))).collect();
+    let stacked = buttons > width;
+    let rows = if stacked { confirm.buttons.len() as u16 } else { 1 };
+    let area = middle(pen, width, lines.len() as u16 + 1 + rows);
+    let inside = pen.frame(area, &confirm.title);
+    for (y, line) in (inside.y..inside.bottom().saturating_sub(rows)).zip(&lines) {
+        pen.text(inside.x, y, inside.width, line, if line.starts_with('!') { Role::Wrong } else { Role::Text });
+    }
+    let mut y = inside.bottom().saturating_sub(rows);
+    let mut x = inside.x;
+    let mut at = None;
+    for (number, button) in confirm.buttons.iter().enumerate() {
+        let text = label(number, &button.label);
+        let focused = number == confirm.focus;
+        let end = pen.text(x, y, inside.right().saturating_sub(x), &text, if focused { Role::ButtonFocus } else { Role::Button });
+        if focused {
+            at = Some(Position::new((x + 3).min(end), y));
+        }
+        if stacked {
+            y += 1;
+        } else {
+            x = end + 2;
+        }
+    }
+    at
+}

@@ -1,0 +1,346 @@
+//! Carrying plans out: execute, resume, cancel.
+
+use super::hearing::listen;
+use super::journal::DeckJournal;
+use super::leasing::Held;
+use super::{Catalog, Deck, Entry, locked};
+use crate::balancers::Snapshot;
+use crate::dispatch::driver::{self, Hands, Wish};
+use crate::dispatch::hands::RealHands;
+use crate::dispatch::machine::{self, Run, StepName};
+use crate::model::entity::Swarm;
+use crate::model::record::{Dispatch, Event, Outcome, Phase};
+use crate::model::release::Release;
+use crate::model::world::World;
+use crate::model::{Fault, Result};
+use crate::plan::{self, Plan};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// A dispatch under way in this process.
+pub struct Carried {
+    pub id: String,
+    pub number: i64,
+    /// Ends with the dispatch as it was last written.
+    pub done: JoinHandle<Dispatch>,
+}
+
+/// How a dispatch under way is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Cancel and undo.
+    Undo,
+    /// Between steps; it can be resumed.
+    Leave,
+}
+
+impl Deck {
+    /// Executes a stored plan: exactly that, or refuses because the world moved. Answers when it is under way.
+    pub async fn execute(&self, plan_id: &str, why: &str) -> Result<Carried> {
+        let plan = Arc::new(self.stored_plan(plan_id).await?);
+        if let Some(dispatch) = self.store.dispatch(&plan.id).await? {
+            return Err(
+                Fault::refused(format!("plan {plan_id} was executed already, as dispatch {}", dispatch.number)).next("make a new plan")
+            );
+        }
+        let catalog = self.catalog().await?;
+        let entry = catalog.swarm(&plan.swarm_id).map_err(|_| Fault::refused(format!("{} is deleted", plan.swarm)))?.clone();
+        if entry.rev != plan.swarm_rev {
+            return Err(
+                Fault::refused(format!("{} was saved by {} after the plan was made", entry.name, entry.changed_by)).next("plan again")
+            );
+        }
+        let release = self.release_of(&plan).await?;
+        let (held, world) = self.take_lease(&catalog, &plan, Some(&entry.body), &format!("{} {}", plan.verb, plan.to.version)).await?;
+        match self.begin(&catalog, &entry, &plan, &release, &held, &world, why).await {
+            Ok((dispatch, hands)) => {
+                let run = Run::new(dispatch.steps.clone(), false, None, Vec::new());
+                Ok(self.carry(run, dispatch, plan, held, hands))
+            }
+            Err(fault) => {
+                // Nothing was begun: nothing stays taken. The fault itself is what the operator needs to hear.
+                self.store.release_ports(&plan.id).await.ok();
+                held.release().await.ok();
+                Err(fault)
+            }
+        }
+    }
+
+    /// Everything before the first step, in an order in which whatever fails leaves nothing behind but what `execute` gives back:
+    /// every connection is open before the dispatch is written down.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the dispatch")]
+    async fn begin(
+        &self,
+        catalog: &Catalog,
+        entry: &Entry<Swarm>,
+        plan: &Arc<Plan>,
+        release: &Arc<Release>,
+        held: &Held,
+        world: &World,
+        why: &str,
+    ) -> Result<(Dispatch, RealHands)> {
+        let moved = plan::moved(plan, world);
+        if !moved.is_empty() {
+            return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
+        }
+        self.claim_pool(catalog, plan).await?;
+        let before = self.reserve(catalog, plan).await?;
+        let hands = self.hands(catalog, plan, release, held, before, true).await?;
+        let mut dispatch = self.header(plan, &entry.name, why);
+        let begun = Event {
+            at_ms: self.now_ms(),
+            kind: "swarm".into(),
+            run: plan.id.clone(),
+            who: self.who.clone(),
+            what: format!("{} of {} {} began", plan.verb, entry.name, plan.to.version),
+            place: entry.name.clone(),
+            why: why.into(),
+            ..Event::default()
+        };
+        self.audit_of(&dispatch, "begun").await?;
+        self.store.create_dispatch(&mut dispatch, &held.lease(), &[begun]).await?;
+        Ok((dispatch, hands))
+    }
+
+    /// Carries a dispatch on that an earlier process left: its lease is taken over, the fence raised, and every step with an
+    /// intent done again. `undo` turns it round first.
+    pub async fn resume(&self, dispatch: &Dispatch, undo: Option<Fault>) -> Result<Carried> {
+        let plan = Arc::new(self.stored_plan(&dispatch.id).await?);
+        let catalog = self.catalog().await?;
+        let release = self.release_of(&plan).await?;
+        let swarm = catalog.swarm(&plan.swarm_id).ok().map(|entry| entry.body.clone());
+        let (held, _) = self.take_lease(&catalog, &plan, swarm.as_ref(), &format!("resume {}", dispatch.number)).await?;
+        match self.take_on(&catalog, &plan, &release, &held, undo).await {
+            Ok((run, dispatch, hands)) => Ok(self.carry(run, dispatch, plan, held, hands)),
+            Err(fault) => {
+                held.release().await.ok();
+                Err(fault)
+            }
+        }
+    }
+
+    async fn take_on(
+        &self,
+        catalog: &Catalog,
+        plan: &Arc<Plan>,
+        release: &Arc<Release>,
+        held: &Held,
+        undo: Option<Fault>,
+    ) -> Result<(Run, Dispatch, RealHands)> {
+        // Read again under the lease: the former holder may have written after we looked.
+        let mut dispatch = self.store.dispatch(&plan.id).await?.ok_or_else(|| Fault::failed("the dispatch is gone from the store"))?;
+        if dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
+            return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
+        }
+        let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
+            (Some(before), _) => before,
+            (None, None) => Snapshot::default(),
+            // An empty one would empty the pool when it is put back.
+            (None, Some(pool)) => {
+                return Err(Fault::failed(format!("what pool {}@{} held before is not kept any more", pool.pool, pool.balancer)));
+            }
+        };
+        let hands = self.hands(catalog, plan, release, held, before, false).await?;
+        // A new holder first raises the fence wherever it can; where it cannot, the step there fails and says so.
+        let steps = machine::steps(plan);
+        let raising = steps.iter().filter(|step| step.phase == Phase::Fence).map(|step| async {
+            let name = StepName { phase: Phase::Fence, place: step.place.clone() };
+            let (_keep, give_up) = tokio::sync::watch::channel(false);
+            (step.place.clone(), hands.carry(&name, give_up).await)
+        });
+        for (place, raised) in futures::future::join_all(raising).await {
+            if let Err(fault) = raised {
+                let event = Event {
+                    at_ms: self.now_ms(),
+                    kind: "fence".into(),
+                    run: plan.id.clone(),
+                    what: fault.line(),
+                    place,
+                    result: "warning".into(),
+                    ..Event::default()
+                };
+                self.store.note(&[event], None).await?;
+            }
+        }
+        dispatch.outcome = None;
+        dispatch.holder.clone_from(&self.holder);
+        let mut run =
+            Run::new(dispatch.steps.clone(), dispatch.undoing, dispatch.fault.clone().filter(|_| dispatch.undoing), dispatch.debts.clone());
+        if let Some(fault) = undo.filter(|_| !run.past_return()) {
+            run.undoing = true;
+            run.cause.get_or_insert(fault);
+        }
+        self.audit_of(&dispatch, "resumed").await?;
+        Ok((run, dispatch, hands))
+    }
+
+    /// The swarm's lease with an epoch above every one that a host or balancer of the plan has seen, and the world as it is under it.
+    async fn take_lease(&self, catalog: &Catalog, plan: &Plan, swarm: Option<&Swarm>, why: &str) -> Result<(Held, World)> {
+        let held = self.acquire(&lease_name(plan), why, &plan.id, 0).await?;
+        let world = match self.observe(catalog, swarm).await {
+            Ok(world) => world,
+            Err(fault) => {
+                held.release().await.ok();
+                return Err(fault);
+            }
+        };
+        let fenced = self.highest_fence(catalog, plan, &world).await;
+        if fenced < held.epoch() {
+            return Ok((held, world));
+        }
+        held.release().await?;
+        let min = i64::try_from(fenced).unwrap_or(i64::MAX - 1);
+        Ok((self.acquire(&lease_name(plan), why, &plan.id, min).await?, world))
+    }
+
+    /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
+    async fn claim_pool(&self, catalog: &Catalog, plan: &Plan) -> Result<()> {
+        let Some(pool) = &plan.pool else { return Ok(()) };
+        if let Some(owner) = self.store.pool_owner(&pool.balancer, &pool.pool).await?
+            && !catalog.swarms.iter().any(|entry| {
+                entry.id == owner && entry.body.pool.as_ref() == Some(&pool.pool) && entry.body.balancer.as_ref() == Some(&pool.balancer)
+            })
+        {
+            self.store.release_pool(&pool.balancer, &pool.pool, &owner).await?;
+        }
+        self.store.claim_pool(&pool.balancer, &pool.pool, &plan.swarm_id, self.now_ms()).await
+    }
+
+    /// Cancels: here at once, or by a word to the process that carries it, or, when that is dead, by undoing it here.
+    pub async fn cancel(&self, dispatch: &Dispatch) -> Result<Option<Carried>> {
+        if Run::new(dispatch.steps.clone(), dispatch.undoing, None, Vec::new()).past_return() {
+            return Err(Fault::refused(format!("dispatch {} has begun to stop old procs, so it only goes forward", dispatch.number))
+                .next(format!("let it end (swarmdeck resume {}), then: swarmdeck rollback {}", dispatch.number, dispatch.swarm)));
+        }
+        let fault = Fault::interrupted(format!("cancelled by {}", self.who));
+        let carried = locked(&self.carried).get(&dispatch.id).cloned();
+        if let Some(wishes) = carried {
+            wishes.send(Wish::Undo(fault)).await.ok();
+            return Ok(None);
+        }
+        match self.resume(dispatch, Some(fault)).await {
+            Ok(carried) => Ok(Some(carried)),
+            Err(refused) if refused.what.contains("is held by") => {
+                self.store.keep("wish", &dispatch.id, &format!("cancelled by {}", self.who), self.now_ms()).await?;
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Stops a dispatch that this process carries.
+    pub async fn stop(&self, dispatch_id: &str, how: Stop) {
+        let wishes = locked(&self.carried).get(dispatch_id).cloned();
+        if let Some(wishes) = wishes {
+            let wish = match how {
+                Stop::Undo => Wish::Undo(Fault::interrupted(format!("cancelled by {}", self.who))),
+                Stop::Leave => Wish::Leave,
+            };
+            wishes.send(wish).await.ok();
+        }
+    }
+
+    /// Ids of dispatches that this process carries.
+    pub fn carrying(&self) -> Vec<String> {
+        locked(&self.carried).keys().cloned().collect()
+    }
+
+    /// Waits until this process does not carry a dispatch any more; the dispatch as it was last written.
+    pub async fn wait_for(&self, id: &str) -> Option<Dispatch> {
+        let mut changes = self.store.changes();
+        while self.carrying().iter().any(|carried| carried == id) {
+            tokio::select! {
+                () = changes.changed() => {}
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+        self.store.dispatch(id).await.ok().flatten()
+    }
+
+    /// Dispatches left behind by processes that are gone: finished or undone, one after the other. Answers with what became of each.
+    pub async fn upkeep(&self) -> Result<Vec<Dispatch>> {
+        let (mut ended, mut failed) = (Vec::new(), None);
+        for dispatch in self.store.open_dispatches().await? {
+            match self.resume(&dispatch, None).await {
+                Ok(carried) => {
+                    if let Ok(dispatch) = carried.done.await {
+                        ended.push(dispatch);
+                    }
+                }
+                Err(fault) if fault.what.contains("is held by") => {}
+                // One that cannot be carried on does not keep the others waiting.
+                Err(fault) => drop(failed.get_or_insert(fault)),
+            }
+        }
+        failed.map_or(Ok(ended), Err)
+    }
+
+    /// A dispatch by number or id.
+    pub async fn dispatch_named(&self, name: &str) -> Result<Dispatch> {
+        let found = match name.parse::<i64>() {
+            Ok(number) => self.store.dispatch_number(number).await?,
+            Err(_) => self.store.dispatch(name).await?,
+        };
+        found.ok_or_else(|| super::unknown("dispatch", name, "dispatches"))
+    }
+
+    fn carry(&self, run: Run, dispatch: Dispatch, plan: Arc<Plan>, held: Held, hands: RealHands) -> Carried {
+        let (id, number) = (dispatch.id.clone(), dispatch.number);
+        let (sender, wishes) = mpsc::channel(8);
+        locked(&self.carried).insert(id.clone(), sender.clone());
+        let deck = self.clone();
+        let task_id = id.clone();
+        let done = tokio::spawn(async move {
+            let journal = Arc::new(DeckJournal { deck: deck.clone(), held, plan, dispatch: Mutex::new(dispatch) });
+            let listening = tokio::spawn(listen(deck.clone(), task_id.clone(), sender));
+            let now_ms = deck.outside.now_ms;
+            let ended = driver::drive(run, journal.clone(), Arc::new(hands), &now_ms, wishes).await;
+            listening.abort();
+            deck.end(&task_id, journal, ended).await
+        });
+        Carried { id, number, done }
+    }
+
+    /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
+    async fn end(&self, id: &str, journal: Arc<DeckJournal>, ended: driver::Ended) -> Dispatch {
+        let interrupted = ended.outcome == Outcome::Interrupted;
+        if interrupted {
+            {
+                let mut dispatch = locked(&journal.dispatch);
+                dispatch.outcome = Some(Outcome::Interrupted);
+                dispatch.holder = String::new();
+                dispatch.fault = dispatch.fault.clone().or(ended.fault);
+            }
+            let header = locked(&journal.dispatch).clone();
+            let lease = journal.held.lease();
+            let entry =
+                crate::store::Entry { dispatch: &header, lease: &lease, steps: &[], events: &[], changes: &[], now_ms: self.now_ms() };
+            // It may be that nothing can be written at all: the journal says enough without it.
+            self.store.record(&entry).await.ok();
+        } else {
+            self.store.release_ports(id).await.ok();
+            self.store.forget("wish", id).await.ok();
+        }
+        let dispatch = locked(&journal.dispatch).clone();
+        // What was just made is seen before anybody can lose sight of it: "not seen is never gone" rests on what was seen last.
+        if !interrupted && let Ok(catalog) = self.catalog().await {
+            let swarm = catalog.swarm(&dispatch.swarm_id).map(|entry| entry.body.clone());
+            self.observe(&catalog, swarm.as_ref().ok()).await.ok();
+        }
+        self.audit_of(&dispatch, dispatch.outcome.map_or("", Outcome::word)).await.ok();
+        locked(&self.carried).remove(id);
+        if let Ok(journal) = Arc::try_unwrap(journal).map_err(drop) {
+            journal.held.release().await.ok();
+        }
+        self.observe_soon();
+        self.refresh_soon();
+        dispatch
+    }
+}
+
+/// The name of a swarm's lease.
+fn lease_name(plan: &Plan) -> String {
+    format!("swarm/{}", plan.swarm_id)
+}

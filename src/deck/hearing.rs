@@ -1,0 +1,75 @@
+//! What is heard while a dispatch goes on: lines and uptests become events, evidence is kept, other processes' wishes arrive.
+
+use super::Deck;
+use crate::dispatch::driver::Wish;
+use crate::dispatch::hands::Ear;
+use crate::hosts::procs::Evidence;
+use crate::model::Fault;
+use crate::model::record::Event;
+use crate::plan::Plan;
+use crate::uptest::UptestResult;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Hears what other processes want of a dispatch that this one carries.
+pub(super) async fn listen(deck: Deck, id: String, wishes: mpsc::Sender<Wish>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if let Ok(Some(why)) = deck.store.kept::<String>("wish", &id).await {
+            wishes.send(Wish::Undo(Fault::interrupted(why))).await.ok();
+            return;
+        }
+    }
+}
+
+/// Writes what is heard down as events of the dispatch, and keeps what removed procs leave behind.
+pub(super) struct DeckEar {
+    pub deck: Deck,
+    pub plan: Arc<Plan>,
+}
+
+impl DeckEar {
+    async fn event(&self, kind: &str, place: &str, what: String, result: &str) {
+        let event = Event {
+            at_ms: self.deck.now_ms(),
+            kind: kind.into(),
+            run: self.plan.id.clone(),
+            who: self.plan.who.clone(),
+            what,
+            place: place.into(),
+            result: result.into(),
+            ..Event::default()
+        };
+        // A line that cannot be written must not stop what it tells of; the journal itself is what must be written.
+        self.deck.store.note(&[event], None).await.ok();
+        self.deck.refresh_soon();
+    }
+}
+
+#[async_trait]
+impl Ear for DeckEar {
+    async fn line(&self, place: &str, what: String) {
+        self.event("deploy", place, what, "").await;
+    }
+    async fn uptest(&self, place: &str, proc: &str, result: &UptestResult) {
+        let word = if result.passed { "passed" } else { "failed" };
+        let what = format!("uptest {} of {proc} {word} in {:.2} s", result.name, result.seconds);
+        self.event("uptest", place, what, if result.passed { "success" } else { "failed" }).await;
+        if !result.passed {
+            let kept = (&result.name, &result.output);
+            self.deck
+                .store
+                .keep("uptest output", &format!("{}/{place}/{proc}/{}", self.plan.id, result.name), &kept, self.deck.now_ms())
+                .await
+                .ok();
+        }
+    }
+    async fn evidence(&self, evidence: &Evidence) {
+        if evidence.found {
+            let name = format!("{}/{}/{}", self.plan.id, evidence.host, evidence.name);
+            self.deck.store.keep("evidence", &name, evidence, self.deck.now_ms()).await.ok();
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Leases as this process holds them: taken, renewed while it lives, measured by its own boot-time clock, given back.
+
+use super::{Deck, locked};
+use crate::model::record::Lease;
+use crate::model::{Fault, Result};
+use crate::store::{Acquired, HolderLock, LeaseWatch, Liveness, Store};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How long a beat may stand still before an observer takes the holder for dead.
+pub const LIFE: Duration = Duration::from_secs(10);
+/// How often it is renewed.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// A lease that is ours, renewed until it is dropped or released.
+pub struct Held {
+    store: Store,
+    state: Arc<Mutex<State>>,
+    since_boot: fn() -> Duration,
+    renewing: JoinHandle<()>,
+    given_back: bool,
+}
+
+struct State {
+    lease: Lease,
+    renewed: Duration,
+    lost: Option<Fault>,
+    step: String,
+}
+
+impl Held {
+    fn new(store: Store, lease: Lease, since_boot: fn() -> Duration) -> Held {
+        let state = Arc::new(Mutex::new(State { lease, renewed: since_boot(), lost: None, step: String::new() }));
+        let renewing = tokio::spawn(renew(store.clone(), Arc::clone(&state), since_boot));
+        Held { store, state, since_boot, renewing, given_back: false }
+    }
+
+    /// The lease as it is now.
+    pub fn lease(&self) -> Lease {
+        locked(&self.state).lease.clone()
+    }
+
+    /// Its epoch.
+    pub fn epoch(&self) -> u64 {
+        u64::try_from(self.lease().epoch).unwrap_or(0)
+    }
+
+    /// What others are shown: "held by op1, step drain".
+    pub fn set_step(&self, step: String) {
+        locked(&self.state).step = step;
+    }
+
+    /// Whether it was renewed within half its life, by our own clock since boot: only then anything may be done under it.
+    pub fn may_act(&self) -> Result<()> {
+        let state = locked(&self.state);
+        if let Some(lost) = &state.lost {
+            return Err(lost.clone());
+        }
+        let age = (self.since_boot)().saturating_sub(state.renewed);
+        if age > LIFE / 2 {
+            return Err(Fault::interrupted(format!(
+                "the lease {} was last renewed {} s ago; nothing more is done under it",
+                state.lease.name,
+                age.as_secs()
+            ))
+            .next("swarmdeck resume"));
+        }
+        Ok(())
+    }
+
+    /// Gives it back.
+    pub async fn release(mut self) -> Result<()> {
+        self.renewing.abort();
+        self.given_back = true;
+        let lease = self.lease();
+        self.store.release_lease(&lease).await
+    }
+}
+
+impl Drop for Held {
+    /// One that was forgotten on the way (a future that was dropped) is given back too: while this process lives nobody could take it.
+    fn drop(&mut self) {
+        self.renewing.abort();
+        if !self.given_back
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (store, lease) = (self.store.clone(), self.lease());
+            runtime.spawn(async move { store.release_lease(&lease).await.ok() });
+        }
+    }
+}
+
+async fn renew(store: Store, state: Arc<Mutex<State>>, since_boot: fn() -> Duration) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        let (lease, step) = {
+            let state = locked(&state);
+            (state.lease.clone(), state.step.clone())
+        };
+        // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
+        let asked = since_boot();
+        match store.renew(&lease, &step).await {
+            Ok(renewed) => {
+                let mut state = locked(&state);
+                (state.lease, state.renewed) = (renewed, asked);
+            }
+            Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
+                locked(&state).lost = Some(fault);
+                return;
+            }
+            // A store that does not answer may answer again; half the life decides.
+            Err(_) => {}
+        }
+    }
+}
+
+impl Deck {
+    /// Takes a lease. One whose holder is dead is taken over: its lock in this home is free, or its beat stands still for
+    /// [`LIFE`]. Otherwise refused, saying who holds it, for what, and at which step.
+    pub(super) async fn acquire(&self, name: &str, why: &str, run: &str, min_epoch: i64) -> Result<Held> {
+        let wanted = Lease {
+            name: name.into(),
+            holder: self.holder.clone(),
+            who: self.who.clone(),
+            why: why.into(),
+            run: run.into(),
+            ..Lease::default()
+        };
+        let mut acquired = self.store.acquire(&wanted, min_epoch).await?;
+        let mut watch = LeaseWatch::default();
+        loop {
+            let busy = match acquired {
+                Acquired::Held(lease) => return Ok(Held::new(self.store.clone(), lease, self.outside.since_boot)),
+                Acquired::Busy(busy) => busy,
+            };
+            let dead = match HolderLock::look(&self.home, &busy.holder) {
+                Liveness::Dead => true,
+                Liveness::Alive => return Err(self.held_by(&busy).await),
+                // The holder may be on another machine: its beat decides.
+                Liveness::Unknown => watch.is_dead(&busy, (self.outside.since_boot)(), LIFE),
+            };
+            if dead {
+                acquired = self.store.take_over(&busy, &wanted, min_epoch).await?;
+                continue;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let now = self.store.lease(name).await?;
+            match now {
+                Some(now) if now.beat != busy.beat && now.holder == busy.holder => return Err(self.held_by(&now).await),
+                _ => acquired = self.store.acquire(&wanted, min_epoch).await?,
+            }
+        }
+    }
+
+    async fn held_by(&self, lease: &Lease) -> Fault {
+        let swarm = match lease.name.strip_prefix("swarm/") {
+            Some(id) => self.store.by_id(id).await.ok().flatten().map(|object| object.name),
+            None => None,
+        };
+        let what = if lease.why.is_empty() { String::new() } else { format!(" ({})", lease.why) };
+        // The journal knows the step at once; the lease is told of it with the next beat.
+        let under_way = self.store.dispatch(&lease.run).await.ok().flatten().map(|dispatch| dispatch.phase.word().to_string());
+        let step = under_way.or_else(|| Some(lease.step.clone()).filter(|step| !step.is_empty()));
+        let step = step.map(|step| format!(", step {step}")).unwrap_or_default();
+        Fault::refused(format!("{} is held by {}{what}{step}", swarm.as_ref().unwrap_or(&lease.name), lease.who))
+            .next("wait for it, or cancel it: swarmdeck get dispatches")
+    }
+}

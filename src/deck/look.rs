@@ -1,0 +1,232 @@
+//! What a face sees: one immutable snapshot of everything, and the parts that are asked for one by one. Plain data.
+
+use crate::model::entity::{App, Balancer, Buildpack, Env, Host, Mapping, Squad};
+use crate::model::record::{Dispatch, Event};
+use crate::model::release::{Build, BuildStatus};
+use crate::model::world::World;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything that is known now. Cheap to clone and to compare by `version`.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// Rises when anything in it changes.
+    pub version: u64,
+    /// Our clock when it was made, ms since the epoch.
+    pub now_ms: i64,
+    /// The fleet's name, for the title: `PROD-EU`.
+    pub fleet: String,
+    pub who: String,
+    /// Whether this process may write (a store newer than the binary opens to look only).
+    pub can_write: bool,
+    pub squads: Vec<Squad>,
+    /// Every squad's hosts, resolved, in squad and name order.
+    pub hosts: Vec<Host>,
+    pub world: Arc<World>,
+    pub swarms: Vec<SwarmLook>,
+    pub apps: Vec<App>,
+    pub buildpacks: Vec<Buildpack>,
+    pub ingredients: Vec<IngredientLook>,
+    pub balancers: Vec<Balancer>,
+    /// Newest first.
+    pub builds: Vec<BuildLook>,
+    /// Newest first, those under way before the others.
+    pub dispatches: Vec<Dispatch>,
+    /// Newest first, the last 1,000.
+    pub events: Vec<Event>,
+    /// The newest event's number.
+    pub last_event: i64,
+    /// What needs the operator, worst first.
+    pub needs: Vec<Need>,
+    /// Next things to try, shown in the footer by the demo; empty otherwise.
+    pub hints: Vec<String>,
+}
+
+/// A swarm's state in one word (`screens/dash.txt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SwarmState {
+    /// Procs die or do not start.
+    Failing,
+    /// Procs are on hosts that cannot be reached.
+    Lost,
+    /// Fewer procs than wanted, nothing under way.
+    Short,
+    /// A dispatch is under way.
+    Moving,
+    Ok,
+    /// Size 0.
+    Off,
+    /// Written down, never dispatched.
+    New,
+}
+
+impl SwarmState {
+    pub fn word(self) -> &'static str {
+        match self {
+            SwarmState::Failing => "failing",
+            SwarmState::Lost => "lost",
+            SwarmState::Short => "short",
+            SwarmState::Moving => "moving",
+            SwarmState::Ok => "ok",
+            SwarmState::Off => "off",
+            SwarmState::New => "new",
+        }
+    }
+    /// ASCII glyph (`screens/keymap.txt`, GLYPHS).
+    pub fn glyph(self) -> char {
+        match self {
+            SwarmState::Failing | SwarmState::Short => '!',
+            SwarmState::Lost => '?',
+            SwarmState::Moving => '~',
+            SwarmState::Ok => '*',
+            SwarmState::Off | SwarmState::New => 'o',
+        }
+    }
+}
+
+/// A swarm with what is known of its procs.
+#[derive(Debug, Clone)]
+pub struct SwarmLook {
+    pub id: String,
+    /// `app-config-proc@squad`.
+    pub name: String,
+    /// `app-config-proc`.
+    pub short: String,
+    pub app: String,
+    pub config_name: String,
+    pub proc_name: String,
+    pub squad: String,
+    pub size: u32,
+    /// Wanted version, and the version that runs ("" when none).
+    pub version: String,
+    pub running: String,
+    /// Release that runs ("" when none).
+    pub release: String,
+    pub pool: String,
+    pub balancer: String,
+    pub ingredients: Vec<String>,
+    pub state: SwarmState,
+    /// Procs RUNNING of the release that should run.
+    pub ready: u32,
+    /// (host, proc name) of its procs, in that order.
+    pub procs: Vec<(String, String)>,
+    /// What is saved but not live: `2 edits`, `version`, `ingredient db`, `dispatch 412`; "" when nothing.
+    pub not_live: String,
+    /// When something last happened to it, ms; 0 never.
+    pub last_ms: i64,
+    /// The dispatch under way, or "".
+    pub dispatch: String,
+    pub who_changed: String,
+    pub changed_ms: i64,
+}
+
+/// An ingredient and who uses it.
+#[derive(Debug, Clone)]
+pub struct IngredientLook {
+    pub id: String,
+    pub name: String,
+    pub keys: usize,
+    /// Full names of swarms.
+    pub used_by: Vec<String>,
+    pub changed_ms: i64,
+    pub who_changed: String,
+}
+
+/// A build for lists.
+#[derive(Debug, Clone)]
+pub struct BuildLook {
+    pub build: Build,
+    pub status: BuildStatus,
+}
+
+/// A line of NEEDS YOU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// `!`, `?`, `~` or `.`.
+    pub glyph: char,
+    /// What it is about (a swarm's short name, a host …), and where Enter goes.
+    pub object: String,
+    pub target: Target,
+    pub text: String,
+    pub since_ms: i64,
+}
+
+/// An object that a face can point at; ids, never row numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    Swarm(String),
+    Host(String),
+    Squad(String),
+    /// Host and proc name.
+    Proc(String, String),
+    Build(String),
+    Dispatch(String),
+    Ingredient(String),
+    Event(i64),
+    Nothing,
+}
+
+/// What an editor edits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EditTarget {
+    /// A swarm's config or env, by the swarm's id.
+    SwarmConfig(String),
+    SwarmEnv(String),
+    /// An ingredient's config or env, by its id.
+    IngredientConfig(String),
+    IngredientEnv(String),
+}
+
+/// What an editor needs to open: the operator's own text and everything around it. Holds secrets; views mask them.
+#[derive(Debug, Clone)]
+pub struct EditDocument {
+    pub target: EditTarget,
+    /// `shop-prod-web config`.
+    pub title: String,
+    /// Verbatim text of the mapping.
+    pub text: String,
+    /// The object's revision that the text is from.
+    pub rev: i64,
+    /// The layers below this one, lowest first, each with its mapping (env values as strings) and whether it merges deep.
+    pub below: Vec<(String, Mapping, bool)>,
+    /// What runs now, compiled; empty when nothing does.
+    pub running: Mapping,
+    /// Keys that sibling swarms set here, with how many do.
+    pub sibling_keys: BTreeMap<String, usize>,
+    /// Who uses it.
+    pub used_by: Vec<String>,
+    /// Who saved it last, and when.
+    pub saved_by: String,
+    pub saved_ms: i64,
+}
+
+/// What a dispatch is asked to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DispatchRequest {
+    /// Swarm id, `app-config-proc` or `app-config-proc@squad`.
+    pub swarm: String,
+    /// None = the swarm's own.
+    pub version: Option<String>,
+    pub size: Option<u32>,
+    pub why: String,
+    /// Build again even where a build could be reused.
+    pub rebuild: bool,
+    /// Some = roll back: to this release, or ("") to the one that ran before.
+    pub rollback_to: Option<String>,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// ms since the epoch by our clock when it arrived.
+    pub at_ms: i64,
+    /// Host, proc or stage that it is from.
+    pub from: String,
+    /// May hold ANSI colours; not yet safe for a terminal.
+    pub text: String,
+}
+
+/// Environment as a mapping, for the editor's layers.
+pub fn env_mapping(env: &Env) -> Mapping {
+    env.iter().map(|(key, value)| (key.clone(), serde_json::Value::String(value.clone()))).collect()
+}

@@ -1,0 +1,270 @@
+//! Start, stop, restart, destroy one proc; uptests, logs, host check, provision and claim.
+
+use super::leasing::Held;
+use super::look::LogLine;
+use super::{Catalog, Deck};
+use crate::balancers;
+use crate::hosts::procs::{self, Action, Fence, Guard, Target};
+use crate::hosts::provision;
+use crate::model::entity::Host;
+use crate::model::record::Event;
+use crate::model::world::{Owner, Proc};
+use crate::model::{Fault, Result};
+use crate::uptest;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// What one proc's uptests said.
+#[derive(Debug, Clone, Serialize)]
+pub struct UptestReport {
+    pub host: String,
+    pub proc: String,
+    pub test: String,
+    pub passed: bool,
+    pub seconds: f64,
+    pub output: String,
+}
+
+impl Deck {
+    /// `start`, `stop`, `restart` or `destroy`; answers with what was done. Under the swarm's lease, so that it never meets a dispatch.
+    pub async fn proc_verb(&self, verb: &str, host: &str, name: &str, why: &str) -> Result<String> {
+        let catalog = self.catalog().await?;
+        let host = catalog.host(host)?;
+        let seen = self.observe_host(&catalog, &host).await?;
+        let proc = seen.procs.iter().find(|proc| proc.name == name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = seen.procs.iter().map(|proc| proc.name.as_str()).collect();
+            Fault::bad(format!("there is no proc '{name}'")).on(&host.name).next(format!("one of: {}", known.join(", ")))
+        })?;
+        if !seen.is_ok() {
+            return Err(Fault::unreachable("it does not answer now").on(&host.name).next(format!("swarmdeck hosts check {}", host.name)));
+        }
+        let swarm_id = proc.stamp.as_ref().filter(|_| proc.owner != Owner::Foreign).map(|stamp| stamp.swarm.clone());
+        let key = swarm_id.clone().unwrap_or_else(|| host.id.clone());
+        let lease = if swarm_id.is_some() { format!("swarm/{key}") } else { format!("host/{key}") };
+        let min = i64::try_from(seen.fences.get(&key).copied().unwrap_or(0)).unwrap_or(0);
+        let held = self.acquire(&lease, &format!("{verb} {name}"), "", min).await?;
+        let done = self.act_on(&catalog, &host, &proc, verb, &held, &key).await;
+        held.release().await?;
+        let done = done?;
+        let event = Event {
+            at_ms: self.now_ms(),
+            kind: "proc".into(),
+            who: self.who.clone(),
+            what: done.clone(),
+            place: host.name.clone(),
+            result: "success".into(),
+            why: why.into(),
+            ..Event::default()
+        };
+        self.store.note(&[event], None).await?;
+        self.told(verb, &format!("{}:{name}", host.name), "done", why).await?;
+        self.observe_soon();
+        Ok(done)
+    }
+
+    async fn act_on(&self, catalog: &Catalog, host: &Host, proc: &Proc, verb: &str, held: &Held, key: &str) -> Result<String> {
+        let link = self.links.link(host).await?;
+        let fence = Fence {
+            root: host.root.clone(),
+            installation: self.store.installation().to_string(),
+            key: key.to_string(),
+            epoch: held.epoch(),
+        };
+        held.may_act()?;
+        let ours = proc.owner != Owner::Foreign;
+        let guard = if ours { Guard::Installation } else { Guard::Any };
+        let stop_timeout = self.stop_timeout(catalog, proc);
+        let action = match verb {
+            "start" => Action::Start,
+            "stop" => Action::Stop,
+            "restart" => Action::Restart,
+            "destroy" if !ours => {
+                let of = proc.foreign_of.as_deref().unwrap_or("nobody that is known");
+                return Err(Fault::refused(format!("{} is foreign (of {of}); only what this installation made is destroyed", proc.name))
+                    .on(&host.name)
+                    .next("remove it with the tool that made it"));
+            }
+            "destroy" => {
+                self.unroute(catalog, host, proc, held).await?;
+                let target = Target { name: proc.name.clone(), guard, stop_timeout };
+                let left = procs::remove(link.as_ref(), &fence, &host.supervisor, "destroy", &[target]).await?;
+                for evidence in left.iter().filter(|evidence| evidence.found) {
+                    self.store.keep("evidence", &format!("destroy/{}/{}", host.name, evidence.name), evidence, self.now_ms()).await?;
+                }
+                return Ok(format!("{} destroyed; its log is kept", proc.name));
+            }
+            other => return Err(Fault::bad(format!("there is no verb '{other}' for procs"))),
+        };
+        procs::act(link.as_ref(), &fence, &host.supervisor, action, &proc.name, &guard, stop_timeout).await?;
+        Ok(format!(
+            "{} {}",
+            proc.name,
+            match action {
+                Action::Start => "started",
+                Action::Stop => "stopped",
+                Action::Restart => "restarted",
+            }
+        ))
+    }
+
+    fn stop_timeout(&self, catalog: &Catalog, proc: &Proc) -> Duration {
+        let swarm = proc.stamp.as_ref().and_then(|stamp| catalog.swarm(&stamp.swarm).ok());
+        swarm.map_or(Duration::from_secs(10), |entry| entry.body.stop_timeout.0)
+    }
+
+    /// Takes a proc that is about to go out of its pool.
+    async fn unroute(&self, catalog: &Catalog, host: &Host, proc: &Proc, held: &Held) -> Result<()> {
+        let Some(swarm) = proc.stamp.as_ref().and_then(|stamp| catalog.swarm(&stamp.swarm).ok()) else { return Ok(()) };
+        let (Some(pool), Some(name), Some(port)) = (&swarm.body.pool, &swarm.body.balancer, proc.port) else { return Ok(()) };
+        let opened = self.open_balancer(catalog, name).await?;
+        let node = format!("{}:{port}", self.address(host).await);
+        let mut nodes: BTreeSet<String> = BTreeSet::new();
+        for host in opened.balancer.nodes(pool).await? {
+            nodes.extend(host.nodes.into_iter().filter(|(_, state)| *state == balancers::NodeState::Up).map(|(node, _)| node));
+        }
+        if nodes.remove(&node) {
+            let fence = balancers::Fence {
+                installation: self.store.installation().to_string(),
+                key: format!("pool/{name}/{pool}"),
+                epoch: held.epoch().max(self.pool_epoch(&opened, name, pool).await?),
+                root: opened.root(),
+            };
+            opened.balancer.set(pool, &nodes, &fence).await?;
+        }
+        Ok(())
+    }
+
+    async fn pool_epoch(&self, opened: &super::balancing::Opened, name: &str, pool: &str) -> Result<u64> {
+        let key = format!("pool/{name}/{pool}");
+        opened
+            .balancer
+            .raise(&balancers::Fence { installation: self.store.installation().to_string(), key, epoch: 0, root: opened.root() })
+            .await
+    }
+
+    /// Runs a swarm's uptests on its procs that run, now.
+    pub async fn uptest(&self, swarm: &str) -> Result<Vec<UptestReport>> {
+        let catalog = self.catalog().await?;
+        let entry = catalog.swarm(swarm)?.clone();
+        let world = self.observe(&catalog, Some(&entry.body)).await?;
+        let mut reports = Vec::new();
+        for proc in
+            world.procs().filter(|proc| proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == entry.id))
+        {
+            let host = catalog.host(&proc.host)?;
+            let link = self.links.link(&host).await?;
+            let release = self.store.release(&proc.release).await?;
+            let spec = uptest::UptestSpec {
+                host: self.address(&host).await,
+                port: proc.port.unwrap_or(0),
+                dir: format!("{}/procs/{}", host.root, proc.name),
+                proc_name: entry.body.proc_name.clone(),
+                count: release.map_or(1, |release| release.uptests.len()),
+            };
+            for result in uptest::run(link.as_ref(), &spec, entry.body.uptest_timeout.0).await? {
+                reports.push(UptestReport {
+                    host: host.name.clone(),
+                    proc: proc.name.clone(),
+                    test: result.name,
+                    passed: result.passed,
+                    seconds: result.seconds,
+                    output: result.output,
+                });
+            }
+        }
+        let failed = reports.iter().filter(|report| !report.passed).count();
+        let event = Event {
+            at_ms: self.now_ms(),
+            kind: "uptest".into(),
+            who: self.who.clone(),
+            what: format!("uptests of {}: {} passed, {failed} failed", entry.name, reports.len() - failed),
+            place: entry.name.clone(),
+            result: if failed == 0 { "success".into() } else { "failed".into() },
+            ..Event::default()
+        };
+        self.store.note(&[event], None).await?;
+        self.refresh_soon();
+        Ok(reports)
+    }
+
+    /// A proc's log: its last `bytes`, as lines, safe for a terminal.
+    pub async fn log_tail(&self, host: &str, name: &str, bytes: usize) -> Result<Vec<String>> {
+        let (link, path) = self.log_of(host, name).await?;
+        procs::logs::tail(link.as_ref(), &path, bytes).await
+    }
+
+    /// A proc's log, its last `bytes` and then what comes. Ends when the receiver is dropped.
+    pub async fn log_follow(&self, host: &str, name: &str, bytes: usize) -> Result<mpsc::Receiver<LogLine>> {
+        let (link, path) = self.log_of(host, name).await?;
+        let mut lines = procs::logs::follow(link.as_ref(), &path, bytes).await?;
+        let (sender, receiver) = mpsc::channel(1024);
+        let (deck, from) = (self.clone(), name.to_string());
+        tokio::spawn(async move {
+            // The link lives as long as somebody follows.
+            let _link = link;
+            while let Some(text) = lines.recv().await {
+                if sender.send(LogLine { at_ms: deck.now_ms(), from: from.clone(), text }).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+
+    /// The log of ours is in its directory; a foreign one's is where Supervisor says.
+    async fn log_of(&self, host: &str, name: &str) -> Result<(std::sync::Arc<dyn crate::hosts::Link>, String)> {
+        let catalog = self.catalog().await?;
+        let host = catalog.host(host)?;
+        let link = self.links.link(&host).await?;
+        let all = crate::hosts::supervisor::processes(link.as_ref(), &host.supervisor.socket).await?;
+        let process = all.iter().find(|process| process.name == name || format!("{}:{}", process.group, process.name) == name);
+        let path = match process {
+            Some(process) if !process.logfile.is_empty() => process.logfile.clone(),
+            Some(_) => return Err(Fault::failed(format!("Supervisor keeps no log of {name}")).on(&host.name)),
+            None => return Err(Fault::bad(format!("there is no proc '{name}'")).on(&host.name).next("swarmdeck get procs")),
+        };
+        Ok((link, path))
+    }
+
+    /// What a host is missing, a sentence each; empty when nothing.
+    pub async fn host_check(&self, name: &str) -> Result<Vec<String>> {
+        let host = self.any_host(name).await?;
+        let link = self.links.link(&host).await?;
+        Ok(provision::check(link.as_ref(), &host).await?.iter().map(ToString::to_string).collect())
+    }
+
+    /// Puts on a host what it is missing; says each thing that was done.
+    pub async fn host_provision(&self, name: &str, why: &str) -> Result<Vec<String>> {
+        let host = self.any_host(name).await?;
+        let link = self.links.link(&host).await?;
+        let done = provision::provision(link.as_ref(), &host).await?;
+        self.told("provision", &host.name, &format!("{} things done", done.len()), why).await?;
+        self.observe_soon();
+        Ok(done)
+    }
+
+    /// Makes a host belong to this installation; answers with the one that had it.
+    pub async fn host_claim(&self, name: &str, why: &str) -> Result<Option<String>> {
+        let host = self.any_host(name).await?;
+        let link = self.links.link(&host).await?;
+        let before = procs::claim(link.as_ref(), &host.root, self.store.installation()).await?;
+        self.told("claim", &host.name, &format!("was of {}", before.as_deref().unwrap_or("nobody")), why).await?;
+        self.observe_soon();
+        Ok(before)
+    }
+
+    /// A host of a squad, or of a balancer.
+    async fn any_host(&self, name: &str) -> Result<Host> {
+        let catalog = self.catalog().await?;
+        let squads = catalog.hosts()?;
+        for balancer in &catalog.balancers {
+            let hosts = crate::model::document::balancer_hosts(&balancer.body, &squads)?;
+            if let Some(host) = hosts.into_iter().find(|host| host.name == name) {
+                return Ok(host);
+            }
+        }
+        catalog.host(name)
+    }
+}

@@ -1,0 +1,66 @@
+//! Every action is one verb with one name: reachable by key, `.` menu, `:` line and command line.
+
+/// How much a verb can hurt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Danger {
+    /// Looks only.
+    None,
+    /// Changes what is written down; can be taken back.
+    Low,
+    /// Changes what runs; shown as a plan or one question first.
+    Middle,
+    /// Cannot be taken back.
+    High,
+}
+
+/// What a verb is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    Swarm,
+    Proc,
+    Host,
+    Build,
+    Dispatch,
+    Ingredient,
+    /// The fleet as a whole.
+    Fleet,
+}
+
+/// A verb as faces list it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verb {
+    /// Its name everywhere: `dispatch`.
+    pub id: &'static str,
+    /// One line for menu and help.
+    pub title: &'static str,
+    /// The letter after `.` in the console (`screens/keymap.txt`); none = only by `:` and command line.
+    pub key: Option<char>,
+    pub on: On,
+    pub danger: Danger,
+}
+
+/// Every verb.
+pub const VERBS: &[Verb] = &[
+    Verb { id: "dispatch", title: "dispatch: plan a version, prove it, route it", key: Some('d'), on: On::Swarm, danger: Danger::Middle },
+    Verb { id: "rollback", title: "roll back to the release that ran before", key: Some('b'), on: On::Swarm, danger: Danger::Middle },
+    Verb { id: "size", title: "change the number of procs", key: Some('='), on: On::Swarm, danger: Danger::Middle },
+    Verb { id: "build", title: "build its version now", key: Some('g'), on: On::Swarm, danger: Danger::None },
+    Verb { id: "uptest", title: "run its uptests now", key: Some('t'), on: On::Swarm, danger: Danger::None },
+    Verb { id: "edit", title: "edit config, env or ingredient", key: Some('e'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "edit-env", title: "edit the swarm's env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "edit-ingredient", title: "edit an ingredient's config", key: Some('e'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "edit-ingredient-env", title: "edit an ingredient's env", key: Some('v'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "start", title: "start a proc", key: Some('s'), on: On::Proc, danger: Danger::Middle },
+    Verb { id: "stop", title: "stop a proc", key: Some('k'), on: On::Proc, danger: Danger::Middle },
+    Verb { id: "restart", title: "restart a proc", key: Some('r'), on: On::Proc, danger: Danger::Middle },
+    Verb { id: "destroy", title: "destroy a proc: stop and remove it, no drain", key: Some('!'), on: On::Proc, danger: Danger::High },
+    Verb { id: "provision", title: "put on a host what is missing", key: Some('p'), on: On::Host, danger: Danger::Middle },
+    Verb { id: "check", title: "say what a host is missing", key: Some('j'), on: On::Host, danger: Danger::None },
+    Verb { id: "cancel", title: "cancel a dispatch and undo it", key: Some('x'), on: On::Dispatch, danger: Danger::Middle },
+    Verb { id: "resume", title: "carry an interrupted dispatch on", key: Some('y'), on: On::Dispatch, danger: Danger::Middle },
+];
+
+/// A verb by its id.
+pub fn verb(id: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.id == id)
+}

@@ -1,0 +1,181 @@
+//! The driver: feeds the machine, writes what it says to write, then does what it says to do. The same loop whatever stands behind it.
+
+use super::machine::{Effect, Event, Next, Run, StepName};
+use crate::model::record::{Outcome, Phase, Step, StepState};
+use crate::model::{Fault, Result};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// How much longer each further try of a step waits.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Where the machine's records go.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Writes steps and what the dispatch as a whole is, in one transaction, durably. Refused when the lease is not ours any more.
+    async fn write(&self, records: &[Step], run: &Run) -> Result<()>;
+    /// Whether our lease was renewed within half its life, by our own boot-time clock: asked before each effect.
+    fn may_act(&self) -> Result<()>;
+}
+
+/// What carries steps out.
+#[async_trait]
+pub trait Hands: Send + Sync {
+    /// Carries a step out; idempotent. Waiting ends early when `give_up` turns true. Answers with one line of what was found or done.
+    async fn carry(&self, step: &StepName, give_up: watch::Receiver<bool>) -> Result<String>;
+    /// Takes a step back; idempotent.
+    async fn undo(&self, step: &StepName) -> Result<String>;
+}
+
+/// What somebody outside wants of a dispatch under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Cancel and undo.
+    Undo(Fault),
+    /// Stop between steps; it can be resumed.
+    Leave,
+}
+
+/// How the driving ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub run: Run,
+    pub outcome: Outcome,
+    pub fault: Option<Fault>,
+}
+
+/// Drives a dispatch to its end, or until it is told to leave or may not act any more.
+pub async fn drive(
+    mut run: Run,
+    journal: Arc<dyn Journal>,
+    hands: Arc<dyn Hands>,
+    now_ms: &(dyn Fn() -> i64 + Send + Sync),
+    mut wishes: mpsc::Receiver<Wish>,
+) -> Ended {
+    let (give_up, _) = watch::channel(run.undoing);
+    let mut tasks: JoinSet<(Event, StepName)> = JoinSet::new();
+    let mut next = run.step(Event::Begin, now_ms());
+    let mut wishes_open = true;
+    // Steps that failed and are tried again wait a little longer each time: a host may be back by then.
+    let mut failures: BTreeMap<StepName, u32> = BTreeMap::new();
+    loop {
+        if let Err(fault) = settle(&journal, &mut run, &next).await {
+            // What cannot be written down is not done: the next process decides.
+            tasks.shutdown().await;
+            return Ended { run, outcome: Outcome::Interrupted, fault: Some(fault) };
+        }
+        if let Some(outcome) = next.outcome {
+            let fault = run.cause.clone();
+            return Ended { run, outcome, fault };
+        }
+        for effect in std::mem::take(&mut next.effects) {
+            start(effect, &hands, &give_up, &failures, &mut tasks);
+        }
+        tokio::select! {
+            biased;
+            wish = wishes.recv(), if wishes_open => match wish {
+                Some(Wish::Undo(fault)) => next = run.step(Event::Cancel(fault), now_ms()),
+                Some(Wish::Leave) => {
+                    tasks.shutdown().await;
+                    let fault = Fault::interrupted("stopped between steps").next("swarmdeck resume");
+                    return Ended { run, outcome: Outcome::Interrupted, fault: Some(fault) };
+                }
+                None => { wishes_open = false; next = Next::default(); }
+            },
+            answer = tasks.join_next() => {
+                if answer.is_none() {
+                    let fault = Fault::interrupted("the dispatch has nothing under way and has not ended").next("swarmdeck resume");
+                    return Ended { run, outcome: Outcome::Interrupted, fault: Some(fault) };
+                }
+                next = Next::default();
+                // What else has ended meanwhile is written with it: hosts that work in step cost one transaction, not one each.
+                let mut ended = answer;
+                while let Some(answer) = ended {
+                    match answer {
+                        Ok((event, name)) => {
+                            if matches!(event, Event::Failed(..)) && (run.undoing || name.phase == Phase::Retire) {
+                                *failures.entry(name).or_default() += 1;
+                            }
+                            next.and_then(run.step(event, now_ms()));
+                        }
+                        Err(broken) => {
+                            tasks.shutdown().await;
+                            let fault = Fault::interrupted(format!("a step of the dispatch broke off: {broken}")).next("swarmdeck resume");
+                            return Ended { run, outcome: Outcome::Interrupted, fault: Some(fault) };
+                        }
+                    }
+                    ended = tasks.try_join_next();
+                }
+            }
+        }
+    }
+}
+
+/// Records first, then the right to act.
+async fn settle(journal: &Arc<dyn Journal>, run: &mut Run, next: &Next) -> Result<()> {
+    if !next.records.is_empty() || !next.effects.is_empty() || next.outcome.is_some() {
+        journal.write(&next.records, run).await?;
+    }
+    if next.effects.is_empty() { Ok(()) } else { journal.may_act() }
+}
+
+fn start(
+    effect: Effect,
+    hands: &Arc<dyn Hands>,
+    give_up: &watch::Sender<bool>,
+    failures: &BTreeMap<StepName, u32>,
+    tasks: &mut JoinSet<(Event, StepName)>,
+) {
+    let hands = Arc::clone(hands);
+    match effect {
+        Effect::GiveUp => drop(give_up.send_replace(true)),
+        Effect::Do(name) => {
+            let give_up = give_up.subscribe();
+            let pause = pause(failures, &name);
+            tasks.spawn(async move {
+                tokio::time::sleep(pause).await;
+                (answer(&name, hands.carry(&name, give_up).await), name)
+            });
+        }
+        Effect::Undo(name) => {
+            let pause = pause(failures, &name);
+            tasks.spawn(async move {
+                tokio::time::sleep(pause).await;
+                (answer(&name, hands.undo(&name).await), name)
+            });
+        }
+    }
+}
+
+/// Nothing at the first try; then 2 s, 4 s …
+fn pause(failures: &BTreeMap<StepName, u32>, name: &StepName) -> Duration {
+    failures.get(name).map_or(Duration::ZERO, |failures| PAUSE * *failures)
+}
+
+fn answer(name: &StepName, result: Result<String>) -> Event {
+    match result {
+        Ok(detail) => Event::Done(name.clone(), detail),
+        Err(fault) => Event::Failed(name.clone(), fault.at(name.phase.word())),
+    }
+}
+
+/// How far it is, for people: `prove 2 of 3`.
+pub fn progress(run: &Run) -> String {
+    let phase = run.phase();
+    let all = run.steps.iter().filter(|step| step.phase == phase).count();
+    let done = run.steps.iter().filter(|step| step.phase == phase && step.state == StepState::Done).count();
+    match phase {
+        Phase::Done => "done".into(),
+        phase if run.undoing => format!("undo {}", phase.word()),
+        phase if all > 1 => format!("{} {done} of {all}", phase.word()),
+        phase => phase.word().into(),
+    }
+}
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

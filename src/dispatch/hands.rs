@@ -1,0 +1,235 @@
+//! The real hands: what each step of a dispatch does to hosts and balancers, and how it is taken back. Every one is idempotent.
+
+use super::driver::Hands;
+use super::machine::StepName;
+use super::prove;
+use crate::balancers::{self, Balancer, Snapshot};
+use crate::hosts::Link;
+use crate::hosts::procs::{self, Evidence, Fence, Guard, ProcSpec, Target};
+use crate::model::entity::Host;
+use crate::model::record::Phase;
+use crate::model::release::Release;
+use crate::model::{Fault, Result};
+use crate::plan::{Plan, PlannedProc};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A host of the plan and the way to it.
+#[derive(Clone)]
+pub struct Reach {
+    pub host: Host,
+    pub link: Arc<dyn Link>,
+    /// As uptests and balancers know it.
+    pub address: String,
+}
+
+/// Who hears what happens while steps are carried out: lines for people, and what outlives a proc.
+#[async_trait]
+pub trait Ear: Send + Sync {
+    /// One line: where, what.
+    async fn line(&self, place: &str, what: String);
+    /// The result of one uptest.
+    async fn uptest(&self, place: &str, proc: &str, result: &crate::uptest::UptestResult);
+    /// What a removed proc left behind.
+    async fn evidence(&self, evidence: &Evidence);
+}
+
+/// Everything that the steps of one dispatch need.
+pub struct RealHands {
+    pub plan: Arc<Plan>,
+    pub release: Arc<Release>,
+    pub installation: String,
+    pub epoch: u64,
+    /// By host name.
+    pub hosts: BTreeMap<String, Reach>,
+    pub balancer: Option<Arc<dyn Balancer>>,
+    pub balancer_root: String,
+    /// The pool as it was before, byte for byte.
+    pub before: Snapshot,
+    /// The artifact's file in the local store.
+    pub artifact: PathBuf,
+    pub ear: Arc<dyn Ear>,
+}
+
+#[async_trait]
+impl Hands for RealHands {
+    async fn carry(&self, step: &StepName, give_up: watch::Receiver<bool>) -> Result<String> {
+        match step.phase {
+            Phase::Fence => self.raise(&step.place).await,
+            Phase::Distribute => self.distribute(&step.place).await,
+            Phase::Start => self.start(&step.place).await,
+            Phase::Prove => self.prove(&step.place, give_up).await,
+            Phase::Route => self.route().await,
+            Phase::Drain => self.drain(give_up).await,
+            Phase::Soak => self.soak(give_up).await,
+            Phase::Retire => self.remove(&step.place, &self.plan.retire, "retire").await,
+            _ => Ok(String::new()),
+        }
+    }
+
+    async fn undo(&self, step: &StepName) -> Result<String> {
+        match step.phase {
+            Phase::Start => self.remove(&step.place, &self.plan.start, "undo").await,
+            Phase::Route | Phase::Drain => self.put_pool_back().await,
+            _ => Ok("nothing to take back".into()),
+        }
+    }
+}
+
+impl RealHands {
+    fn reach(&self, host: &str) -> Result<&Reach> {
+        self.hosts.get(host).ok_or_else(|| Fault::failed(format!("{host} is in the plan but in no squad any more")).on(host))
+    }
+
+    fn fence(&self, host: &Host) -> Fence {
+        Fence { root: host.root.clone(), installation: self.installation.clone(), key: self.plan.swarm_id.clone(), epoch: self.epoch }
+    }
+
+    fn pool(&self) -> Result<(&Arc<dyn Balancer>, &crate::plan::PoolChange, balancers::Fence)> {
+        let (Some(balancer), Some(pool)) = (&self.balancer, &self.plan.pool) else {
+            return Err(Fault::failed("the plan has a pool and no balancer was opened for it"));
+        };
+        let fence = balancers::Fence {
+            installation: self.installation.clone(),
+            key: format!("pool/{}/{}", pool.balancer, pool.pool),
+            epoch: self.epoch,
+            root: self.balancer_root.clone(),
+        };
+        Ok((balancer, pool, fence))
+    }
+
+    async fn raise(&self, place: &str) -> Result<String> {
+        if place.contains('/') {
+            let (balancer, _, fence) = self.pool()?;
+            let seen = balancer.raise(&fence).await?;
+            if seen > self.epoch {
+                return Err(Fault::refused(format!("the pool is fenced at epoch {seen}, ours is {}: somebody else took over", self.epoch)));
+            }
+        } else {
+            let reach = self.reach(place)?;
+            procs::raise(reach.link.as_ref(), &self.fence(&reach.host)).await?;
+        }
+        Ok(format!("epoch {}", self.epoch))
+    }
+
+    async fn distribute(&self, host: &str) -> Result<String> {
+        let reach = self.reach(host)?;
+        let (link, root, sha256) = (reach.link.as_ref(), &reach.host.root, &self.release.artifact);
+        // Where the plan says that bytes travel, the host said that it does not hold them: it is not asked again.
+        let sends = self.plan.send.iter().any(|send| send.host == host && send.bytes > 0);
+        if !sends && procs::has(link, root, sha256).await? {
+            return Ok("has this build".into());
+        }
+        procs::send(link, root, sha256, &self.artifact, self.plan.to.size, &|_| {}).await?;
+        Ok(format!("{} bytes sent", self.plan.to.size))
+    }
+
+    fn specs(&self, reach: &Reach) -> Vec<ProcSpec> {
+        let here = self.plan.start.iter().filter(|proc| proc.host == reach.host.name);
+        here.map(|proc| ProcSpec {
+            name: proc.name.clone(),
+            instance: proc.instance.clone(),
+            installation: self.installation.clone(),
+            swarm_id: self.plan.swarm_id.clone(),
+            dispatch_id: self.plan.id.clone(),
+            host_name: reach.host.name.clone(),
+            port: proc.port,
+            release: (*self.release).clone(),
+            stop_timeout: Duration::from_millis(self.plan.timing.stop_timeout_ms),
+            root: reach.host.root.clone(),
+        })
+        .collect()
+    }
+
+    async fn start(&self, host: &str) -> Result<String> {
+        let reach = self.reach(host)?;
+        let specs = self.specs(reach);
+        procs::start(reach.link.as_ref(), &self.fence(&reach.host), &reach.host.supervisor, &specs).await?;
+        let ports: Vec<String> = specs.iter().map(|spec| format!(":{}", spec.port)).collect();
+        Ok(format!("started {}", ports.join(" ")))
+    }
+
+    async fn prove(&self, host: &str, give_up: watch::Receiver<bool>) -> Result<String> {
+        let reach = self.reach(host)?;
+        let here: Vec<&PlannedProc> = self.plan.start.iter().chain(&self.plan.keep).filter(|proc| proc.host == host).collect();
+        prove::prove(reach, &here, &self.plan, &self.release, self.ear.as_ref(), give_up).await
+    }
+
+    /// Old and new serve together from here.
+    async fn route(&self) -> Result<String> {
+        let (balancer, pool, fence) = self.pool()?;
+        let during: BTreeSet<String> = pool.during.iter().cloned().collect();
+        // The old ones may be dead: that may be what this dispatch mends.
+        balancer.reaches(&pool.after.iter().cloned().collect()).await?;
+        balancer.set(&pool.pool, &during, &fence).await?;
+        balancer.verify(&pool.pool, &during).await?;
+        Ok(format!("{} nodes: {} new beside {} old", during.len(), pool.added().len(), pool.before.len()))
+    }
+
+    async fn drain(&self, give_up: watch::Receiver<bool>) -> Result<String> {
+        let (balancer, pool, fence) = self.pool()?;
+        if !pool.is_change() {
+            return Ok("nothing to drain".into());
+        }
+        let after: BTreeSet<String> = pool.after.iter().cloned().collect();
+        let removed: BTreeSet<String> = pool.removed().into_iter().cloned().collect();
+        balancer.set(&pool.pool, &after, &fence).await?;
+        balancer.verify(&pool.pool, &after).await?;
+        let limit = Duration::from_millis(self.plan.timing.drain_timeout_ms);
+        let drained = unless(give_up, balancer.drained(&pool.pool, &removed, limit)).await??;
+        Ok(if drained.gone() {
+            format!("{} old nodes out, their connections gone", removed.len())
+        } else {
+            format!("{} old nodes out; drain_timeout ended the wait for: {:?}", removed.len(), drained.left)
+        })
+    }
+
+    async fn soak(&self, give_up: watch::Receiver<bool>) -> Result<String> {
+        let soak = Duration::from_millis(self.plan.timing.soak_ms);
+        let watching = async {
+            for (host, reach) in &self.hosts {
+                let here: Vec<&PlannedProc> = self.plan.start.iter().filter(|proc| &proc.host == host).collect();
+                prove::still_running(reach, &here).await?;
+            }
+            Ok::<(), Fault>(())
+        };
+        unless(give_up, tokio::time::sleep(soak)).await?;
+        watching.await?;
+        Ok(format!("soaked {}", humantime::format_duration(soak)))
+    }
+
+    async fn put_pool_back(&self) -> Result<String> {
+        let (balancer, pool, fence) = self.pool()?;
+        balancer.restore(&pool.pool, &self.before, &fence).await?;
+        Ok(format!("pool as before: {} nodes", pool.before.len()))
+    }
+
+    async fn remove(&self, host: &str, among: &[PlannedProc], step: &str) -> Result<String> {
+        let reach = self.reach(host)?;
+        let stop_timeout = Duration::from_millis(self.plan.timing.stop_timeout_ms);
+        let here: Vec<&PlannedProc> = among.iter().filter(|proc| proc.host == host).collect();
+        let target = |proc: &&PlannedProc| Target { name: proc.name.clone(), guard: Guard::Instance(proc.instance.clone()), stop_timeout };
+        let targets: Vec<Target> = here.iter().map(target).collect();
+        let left = procs::remove(reach.link.as_ref(), &self.fence(&reach.host), &reach.host.supervisor, step, &targets).await?;
+        for evidence in &left {
+            self.ear.evidence(evidence).await;
+        }
+        let ports: Vec<String> = here.iter().map(|proc| format!(":{}", proc.port)).collect();
+        Ok(format!("removed {}", ports.join(" ")))
+    }
+}
+
+/// Waits, unless the dispatch turns round first.
+pub(super) async fn unless<T>(mut give_up: watch::Receiver<bool>, wait: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        gone = async { give_up.wait_for(|gone| *gone).await.is_ok() }, if true => {
+            if gone { return Err(Fault::interrupted("the wait was given up: the dispatch turned round")); }
+            Err(Fault::interrupted("the wait was given up"))
+        }
+        done = wait => Ok(done),
+    }
+}

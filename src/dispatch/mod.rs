@@ -1,0 +1,6 @@
+//! Carries plans out: machine (pure), driver (the loop), hands (IO).
+
+pub mod driver;
+pub mod hands;
+pub mod machine;
+mod prove;

@@ -1,0 +1,7 @@
+//! What is: polls hosts, keeps the age of what is known, and says whose each proc is (ours, orphan, foreign).
+
+pub mod classify;
+pub mod observe;
+
+pub use classify::{Known, procs};
+pub use observe::{DEADLINE, Reached, poll, poll_all, seen};

@@ -1,0 +1,24 @@
+//! Everything that changes a host's procs, and what is read back: batched POSIX scripts under a fence (DESIGN part 5).
+
+pub mod act;
+pub mod distribute;
+pub mod fence;
+pub mod files;
+pub mod logs;
+pub mod observe;
+pub mod remove;
+pub mod script;
+pub mod start;
+
+#[cfg(test)]
+pub(crate) mod rig;
+#[cfg(test)]
+mod tests;
+
+pub use act::{Action, act};
+pub use distribute::{has, send};
+pub use fence::{Fence, claim, raise};
+pub use files::{ProcSpec, refuse_unkeepable};
+pub use observe::{HostReport, ProcDir, observe};
+pub use remove::{Evidence, Guard, Target, remove};
+pub use start::start;

@@ -1,0 +1,19 @@
+//! What things are: entities, names, validation, config merge, hashes, documents. No IO, no async.
+
+pub mod document;
+pub mod entity;
+pub mod fault;
+pub mod merge;
+pub mod name;
+pub mod procfile;
+pub mod quote;
+pub mod record;
+pub mod reference;
+pub mod release;
+pub mod secret;
+pub mod shown;
+pub mod units;
+pub mod world;
+pub mod yaml_text;
+
+pub use fault::{Fault, FaultKind, Result};

@@ -1,0 +1,202 @@
+//! What is remembered of work: dispatches with their steps, events, audit lines, leases.
+
+use super::Fault;
+use serde::{Deserialize, Serialize};
+
+/// The phases of a dispatch, in their order (DESIGN part 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    Resolve,
+    Build,
+    Release,
+    Plan,
+    /// Raise the fence on every host and balancer host.
+    Fence,
+    Distribute,
+    Start,
+    Prove,
+    Route,
+    Drain,
+    Soak,
+    Retire,
+    Done,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 13] = [
+        Phase::Resolve,
+        Phase::Build,
+        Phase::Release,
+        Phase::Plan,
+        Phase::Fence,
+        Phase::Distribute,
+        Phase::Start,
+        Phase::Prove,
+        Phase::Route,
+        Phase::Drain,
+        Phase::Soak,
+        Phase::Retire,
+        Phase::Done,
+    ];
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Resolve => "resolve",
+            Phase::Build => "build",
+            Phase::Release => "release",
+            Phase::Plan => "plan",
+            Phase::Fence => "fence",
+            Phase::Distribute => "distribute",
+            Phase::Start => "start",
+            Phase::Prove => "prove",
+            Phase::Route => "route",
+            Phase::Drain => "drain",
+            Phase::Soak => "soak",
+            Phase::Retire => "retire",
+            Phase::Done => "done",
+        }
+    }
+}
+
+/// How far a step is. `Intent` is written before the effect, the others after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    Pending,
+    Intent,
+    Done,
+    Failed,
+    /// Its undoing is under way, or done.
+    Undoing,
+    Undone,
+    /// Could neither be carried out nor taken back: a debt.
+    Owed,
+    Skipped,
+}
+
+/// One step of a dispatch, named by phase and place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub phase: Phase,
+    /// A host name, `balancer/pool`, or "" for the dispatch as a whole.
+    pub place: String,
+    pub state: StepState,
+    /// ms since the epoch; 0 is none.
+    pub started_ms: i64,
+    pub ended_ms: i64,
+    /// What was found or done, one line.
+    pub detail: String,
+}
+
+/// How a dispatch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Done,
+    Undone,
+    Refused,
+    /// Failed, and the undoing did not end cleanly either: see its debts.
+    Failed,
+    Interrupted,
+}
+
+impl Outcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Undone => "undone",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "failed",
+            Outcome::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Something owed to a host or balancer, paid before it serves again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debt {
+    pub host: String,
+    pub what: String,
+}
+
+/// A dispatch as faces show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    pub id: String,
+    /// 412: what people call it.
+    pub number: i64,
+    pub swarm_id: String,
+    /// `app-config-proc@squad` at that time.
+    pub swarm: String,
+    /// dispatch, rollback, size, retire …
+    pub verb: String,
+    pub who: String,
+    pub why: String,
+    pub from_version: String,
+    pub to_version: String,
+    pub from_release: String,
+    pub to_release: String,
+    pub phase: Phase,
+    /// Whether it goes back.
+    pub undoing: bool,
+    pub outcome: Option<Outcome>,
+    pub fault: Option<Fault>,
+    pub debts: Vec<Debt>,
+    pub steps: Vec<Step>,
+    pub started_ms: i64,
+    pub ended_ms: i64,
+    /// Which process carries it (holder of its lease), or "".
+    pub holder: String,
+}
+
+/// Something that happened (W28): durable, ordered, followed from a cursor.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Set by the store.
+    pub seq: i64,
+    pub at_ms: i64,
+    /// Velociraptor's tags where it had one: build, deploy, swarm, route, uptest, proc, host, edit …
+    pub kind: String,
+    /// Dispatch or build id, or "".
+    pub run: String,
+    pub who: String,
+    /// What happened, one line.
+    pub what: String,
+    /// Object it is about: swarm name, host name …
+    pub place: String,
+    /// "", success, failed, warning.
+    pub result: String,
+    pub why: String,
+}
+
+/// What somebody did, for the audit (VR-76).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    pub seq: i64,
+    pub at_ms: i64,
+    pub who: String,
+    /// The verb's id.
+    pub verb: String,
+    /// Object it was done to.
+    pub object: String,
+    pub run: String,
+    pub result: String,
+    pub why: String,
+}
+
+/// Who holds what: "held by op1, step drain, renewed 4 s ago".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// `swarm/<id>` or `pool/<balancer>/<pool>`.
+    pub name: String,
+    /// Process id of swarmdeck's own making, unique per process: `<uuid>`.
+    pub holder: String,
+    pub who: String,
+    pub why: String,
+    pub step: String,
+    pub run: String,
+    /// Raised at each renewal.
+    pub beat: i64,
+    /// Only rises.
+    pub epoch: i64,
+}

@@ -1,0 +1,322 @@
+//! Makes the exact plan of one dispatch from what is wanted and what the hosts report now.
+
+use super::change::{Shown, changes};
+use super::place::{Room, place};
+use super::types::{HostLine, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, Timing};
+use crate::model::entity::{Host, Swarm};
+use crate::model::name::ProcName;
+use crate::model::release::{Build, Release};
+use crate::model::world::{HostState, Owner, Proc, ProcState, World};
+use crate::model::{Fault, Result};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Everything a plan is made from.
+pub struct Want<'a> {
+    /// The dispatch's id; also the seed of ports and instance ids, so that equal input makes an equal plan.
+    pub id: &'a str,
+    pub verb: &'a str,
+    pub who: &'a str,
+    pub now_ms: i64,
+    pub swarm_id: &'a str,
+    pub swarm_rev: i64,
+    pub swarm: &'a Swarm,
+    pub size: u32,
+    pub release: &'a Release,
+    pub build: &'a Build,
+    pub build_reused: bool,
+    /// What runs now by our records, for the differences.
+    pub running: Option<&'a Release>,
+    /// The squad's hosts.
+    pub hosts: &'a [Host],
+    pub world: &'a World,
+    /// Ports leased to other dispatches, by host name.
+    pub leased: &'a BTreeMap<String, BTreeSet<u16>>,
+    /// The layer that decides each key of (`config`|`env`, key).
+    pub layer: &'a dyn Fn(&str, &str) -> String,
+    /// How a value is shown: secrets as keyed hashes.
+    pub show: &'a dyn Fn(&str, &str) -> Shown,
+}
+
+/// The plan, or why there can be none: a host with procs of this swarm is away, no room, no port.
+pub fn make(want: &Want) -> Result<Plan> {
+    let mine: Vec<&Proc> = procs_of(want);
+    refuse_unseen(want, &mine)?;
+    let (current, stale): (Vec<&Proc>, Vec<&Proc>) = mine.iter().copied().partition(|proc| is_current(want, proc));
+
+    let mut keep = current;
+    let mut retire = stale;
+    let mut rooms = rooms(want, &keep);
+    scale_down(want, &mut keep, &mut retire, &mut rooms);
+    let missing = (want.size as usize).saturating_sub(keep.len());
+    if missing > 0 && rooms.is_empty() {
+        return Err(nowhere(want));
+    }
+    let start: Vec<PlannedProc> = place(&mut rooms, missing, want.id)?
+        .into_iter()
+        .enumerate()
+        .map(|(n, (host, address, port))| planned_new(want, n, &host, &address, port))
+        .collect();
+
+    let keep: Vec<PlannedProc> = keep.iter().filter_map(|proc| planned_old(want, proc)).collect();
+    let retire: Vec<PlannedProc> = retire.iter().filter_map(|proc| planned_old(want, proc)).collect();
+    let pool = pool_change(want, &start, &keep)?;
+    let send = sends(want, &start);
+    let mut plan = Plan {
+        id: want.id.to_string(),
+        verb: want.verb.to_string(),
+        swarm_id: want.swarm_id.to_string(),
+        swarm: want.swarm.full_name(),
+        swarm_rev: want.swarm_rev,
+        app: want.swarm.app.clone(),
+        proc_name: want.swarm.proc_name.clone(),
+        made_ms: want.now_ms,
+        who: want.who.to_string(),
+        from: want.running.map(|release| facts(release, None)),
+        to: facts(want.release, Some(want.build)),
+        size_before: count(mine.len()),
+        size: want.size,
+        start,
+        keep,
+        retire,
+        send,
+        pool,
+        uptests: want.release.uptests.clone(),
+        listens: want.swarm.must_listen(),
+        timing: Timing {
+            settle_ms: ms(want.swarm.settle.0),
+            uptest_timeout_ms: ms(want.swarm.uptest_timeout.0),
+            drain_timeout_ms: ms(want.swarm.drain_timeout.0),
+            stop_timeout_ms: ms(want.swarm.stop_timeout.0),
+            soak_ms: ms(want.swarm.soak.0),
+        },
+        changes: changes(want.running, want.release, want.layer, want.show),
+        hosts: Vec::new(),
+        warnings: Vec::new(),
+        back: String::new(),
+        build_reused: want.build_reused,
+    };
+    plan.hosts = host_lines(want, &plan);
+    plan.warnings = warnings(want, &plan);
+    plan.back = match plan.retire.len() {
+        0 => "exact undo until it is done".into(),
+        n => format!("exact undo until the first old proc stops; the {n} old procs stay warm till then"),
+    };
+    Ok(plan)
+}
+
+/// Every proc that is stamped as this swarm's, wherever it is.
+fn procs_of<'a>(want: &Want<'a>) -> Vec<&'a Proc> {
+    let is_mine = |proc: &&Proc| proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == want.swarm_id);
+    want.world.procs().filter(is_mine).collect()
+}
+
+/// DESIGN promise 4: an unreachable host is not empty. With procs of this swarm last seen there, `absent: abort`.
+fn refuse_unseen(want: &Want, mine: &[&Proc]) -> Result<()> {
+    for host in want.world.hosts.values().filter(|host| !host.is_ok()) {
+        let procs = mine.iter().filter(|proc| proc.host == host.name).count();
+        let in_squad = want.hosts.iter().any(|squad_host| squad_host.name == host.name);
+        let never_seen = in_squad && host.seen_ms == 0;
+        if procs == 0 && !never_seen {
+            continue;
+        }
+        let reason = match &host.state {
+            HostState::Unreachable(why) | HostState::Degraded(why) => why.clone(),
+            _ => "it was never seen".into(),
+        };
+        let what = if procs > 0 {
+            format!("{} procs of {} were last seen on it and it cannot be asked now: {reason}", procs, want.swarm.full_name())
+        } else {
+            format!("it has never been seen, so nobody knows what runs on it: {reason}")
+        };
+        return Err(Fault::unreachable(what)
+            .on(&host.name)
+            .at("plan")
+            .next(format!("bring it back (swarmdeck hosts check {}), or take it out of squad {}", host.name, want.swarm.squad)));
+    }
+    Ok(())
+}
+
+/// There is no room at all: why, host by host.
+fn nowhere(want: &Want) -> Fault {
+    let why = |host: &Host| match want.world.hosts.get(&host.name).map(|seen| &seen.state) {
+        _ if !host.active => format!("{} is out of service", host.name),
+        Some(HostState::Unreachable(why) | HostState::Degraded(why)) => format!("{}: {why}", host.name),
+        _ => format!("{} was never seen", host.name),
+    };
+    let hosts: Vec<String> = want.hosts.iter().map(why).collect();
+    Fault::refused(format!("no host of squad {} can take procs: {}", want.swarm.squad, hosts.join("; ")))
+        .at("plan")
+        .next("swarmdeck hosts, then bring one back or add one to the squad")
+}
+
+fn is_current(want: &Want, proc: &Proc) -> bool {
+    let alive = matches!(proc.state, ProcState::Running | ProcState::Starting);
+    alive && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
+}
+
+/// The rooms of every active host that answers.
+fn rooms(want: &Want, keep: &[&Proc]) -> Vec<Room> {
+    let nothing = BTreeSet::new();
+    let usable = want.hosts.iter().filter(|host| host.active);
+    usable
+        .filter_map(|host| {
+            let seen = want.world.hosts.get(&host.name).filter(|seen| seen.is_ok())?;
+            let mut used: BTreeSet<u16> = seen.procs.iter().filter_map(|proc| proc.port).collect();
+            used.extend(&seen.listening);
+            used.extend(want.leased.get(&host.name).unwrap_or(&nothing));
+            Some(Room {
+                host: host.name.clone(),
+                address: seen.address.clone(),
+                own: keep.iter().filter(|proc| proc.host == host.name).count(),
+                all: seen.procs.len(),
+                memory_free: seen.memory_free.unwrap_or(0),
+                ports: host.ports,
+                used,
+            })
+        })
+        .collect()
+}
+
+/// Too many of the right release: the busiest host gives first, an unrouted proc before a routed one (VR-48, W7).
+fn scale_down<'a>(want: &Want, keep: &mut Vec<&'a Proc>, retire: &mut Vec<&'a Proc>, rooms: &mut [Room]) {
+    while keep.len() > want.size as usize {
+        let own = |host: &str, keep: &[&Proc]| keep.iter().filter(|proc| proc.host == host).count();
+        let all = |host: &str| rooms.iter().find(|room| room.host == host).map_or(usize::MAX, |room| room.all);
+        let victim = keep
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, proc)| {
+                (proc.routed == Some(false), own(&proc.host, keep), all(&proc.host), proc.host.clone(), proc.name.clone())
+            })
+            .map(|(n, _)| n);
+        let Some(victim) = victim else { return };
+        let gone = keep.remove(victim);
+        if let Some(room) = rooms.iter_mut().find(|room| room.host == gone.host) {
+            room.own = room.own.saturating_sub(1);
+            room.all = room.all.saturating_sub(1);
+        }
+        retire.push(gone);
+    }
+}
+
+fn planned_new(want: &Want, n: usize, host: &str, address: &str, port: u16) -> PlannedProc {
+    let name = ProcName {
+        app: want.swarm.app.clone(),
+        version: want.release.version.clone(),
+        config: want.swarm.config_name.clone(),
+        release: want.release.id.clone(),
+        proc: want.swarm.proc_name.clone(),
+        port,
+    };
+    PlannedProc {
+        host: host.to_string(),
+        name: name.format(),
+        port,
+        node: format!("{address}:{port}"),
+        instance: format!("{}-{}", want.id, n + 1),
+        pid: None,
+        release: want.release.id.clone(),
+    }
+}
+
+fn planned_old(want: &Want, proc: &Proc) -> Option<PlannedProc> {
+    let port = proc.port?;
+    let address = &want.world.hosts.get(&proc.host)?.address;
+    Some(PlannedProc {
+        host: proc.host.clone(),
+        name: proc.name.clone(),
+        port,
+        node: format!("{address}:{port}"),
+        instance: proc.stamp.as_ref().map(|stamp| stamp.instance.clone()).unwrap_or_default(),
+        pid: proc.pid,
+        release: proc.release.clone(),
+    })
+}
+
+/// Only procs that this dispatch proves are in the pool after it (VR-45); both old and new while it moves.
+fn pool_change(want: &Want, start: &[PlannedProc], keep: &[PlannedProc]) -> Result<Option<PoolChange>> {
+    let Some(pool) = want.swarm.pool.clone() else { return Ok(None) };
+    let Some(balancer) = want.swarm.balancer.clone() else {
+        return Err(Fault::bad(format!("{} has a pool but no balancer", want.swarm.full_name())).next("give it `balancer:`"));
+    };
+    let seen = want.world.pool(&balancer, &pool);
+    if let Some(trouble) = seen.and_then(|seen| seen.trouble.first()) {
+        return Err(Fault::refused(format!("pool {pool}@{balancer} cannot be trusted as it is: {trouble}"))
+            .at("plan")
+            .next("mend the balancer host, then plan again"));
+    }
+    let before: BTreeSet<String> = seen.map(|seen| seen.nodes.clone()).unwrap_or_default();
+    let after: BTreeSet<String> = start.iter().chain(keep).map(|proc| proc.node.clone()).collect();
+    let during: BTreeSet<String> = before.union(&after).cloned().collect();
+    let list = |nodes: BTreeSet<String>| nodes.into_iter().collect();
+    Ok(Some(PoolChange { balancer, pool, before: list(before), during: list(during), after: list(after) }))
+}
+
+fn sends(want: &Want, start: &[PlannedProc]) -> Vec<Send> {
+    let hosts: BTreeSet<&String> = start.iter().map(|proc| &proc.host).collect();
+    let holds = |host: &String| want.world.hosts.get(host).is_some_and(|seen| seen.builds.contains(&want.release.artifact));
+    hosts.into_iter().map(|host| Send { host: host.clone(), bytes: if holds(host) { 0 } else { want.build.size } }).collect()
+}
+
+fn facts(release: &Release, build: Option<&Build>) -> ReleaseFacts {
+    ReleaseFacts {
+        release: release.id.clone(),
+        version: release.version.clone(),
+        commit: release.commit.clone(),
+        build: release.build.clone(),
+        artifact: release.artifact.clone(),
+        size: build.map_or(0, |build| build.size),
+    }
+}
+
+fn host_lines(want: &Want, plan: &Plan) -> Vec<HostLine> {
+    let ports = |procs: &[PlannedProc], host: &str| procs.iter().filter(|proc| proc.host == host).map(|proc| proc.port).collect::<Vec<_>>();
+    want.hosts
+        .iter()
+        .map(|host| {
+            let seen = want.world.hosts.get(&host.name);
+            let send = plan.send.iter().find(|send| send.host == host.name);
+            let (note, warn) = match seen.map(|seen| &seen.state) {
+                Some(HostState::Unreachable(why)) => (format!("unreachable: {why}"), true),
+                Some(HostState::Degraded(why)) => (why.clone(), true),
+                None | Some(HostState::Unseen) => ("never seen".into(), true),
+                Some(HostState::Ok) if !host.active => ("out of service".into(), false),
+                Some(HostState::Ok) if send.is_some_and(|send| send.bytes == 0) => ("has this build".into(), false),
+                Some(HostState::Ok) => (String::new(), false),
+            };
+            HostLine {
+                host: host.name.clone(),
+                start: ports(&plan.start, &host.name),
+                retire: ports(&plan.retire, &host.name),
+                keep: ports(&plan.keep, &host.name),
+                memory_free: seen.and_then(|seen| seen.memory_free),
+                send: send.map_or(0, |send| send.bytes),
+                note,
+                warn,
+            }
+        })
+        .collect()
+}
+
+fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
+    let mut all = Vec::new();
+    if plan.uptests.is_empty() && want.size > 0 {
+        all.push(format!("{} has no uptests for {}: only RUNNING and its port are proven", plan.app, plan.proc_name));
+    }
+    if want.size == 0 && plan.pool.is_some() {
+        all.push("size 0: the pool will be empty and nobody serves".into());
+    }
+    all
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[path = "make_tests.rs"]
+mod tests;

@@ -1,0 +1,251 @@
+//! Properties of plans over random worlds: what must never be in one, and what must always follow from one.
+
+use super::*;
+use crate::model::entity::{Become, SupervisorAt, Transport};
+use crate::model::release::BuildStatus;
+use crate::model::units::Ports;
+use crate::model::world::{HostSeen, PoolSeen, Stamp};
+use crate::plan::moved;
+use proptest::prelude::*;
+
+const ME: &str = "swarm-1";
+
+fn host(n: usize, active: bool) -> Host {
+    Host {
+        id: format!("h{n}"),
+        name: format!("web{n:02}"),
+        squad: "web".into(),
+        transport: Transport::Ssh,
+        address: format!("10.0.0.{n}"),
+        port: None,
+        user: None,
+        become_: Become::None,
+        root: "/apps".into(),
+        ports: Ports { first: 5000, last: 5040 },
+        active,
+        supervisor: SupervisorAt::default(),
+    }
+}
+
+fn proc(host: &str, port: u16, kind: u8, release: &str) -> Proc {
+    let swarm = if kind < 3 { ME } else { "swarm-2" };
+    Proc {
+        host: host.into(),
+        name: format!("p-{port}"),
+        app: "shop".into(),
+        version: "v1".into(),
+        config: "prod".into(),
+        release: release.into(),
+        proc: "web".into(),
+        port: Some(port),
+        state: if kind == 1 { ProcState::Fatal } else { ProcState::Running },
+        pid: Some(u32::from(port)),
+        start: 0,
+        stop: 0,
+        now: 0,
+        exit_status: None,
+        spawn_error: String::new(),
+        description: String::new(),
+        stamp: (kind != 5).then(|| Stamp {
+            installation: "i".into(),
+            swarm: swarm.into(),
+            dispatch: "d".into(),
+            instance: format!("x{port}"),
+        }),
+        owner: if kind == 5 { Owner::Foreign } else { Owner::Ours },
+        swarm: None,
+        foreign_of: None,
+        routed: Some(kind != 2),
+    }
+}
+
+fn seen(host: &Host, procs: Vec<Proc>, listening: &[u16], state: HostState) -> HostSeen {
+    HostSeen {
+        id: host.id.clone(),
+        name: host.name.clone(),
+        squad: host.squad.clone(),
+        active: host.active,
+        state,
+        seen_ms: 1,
+        asked_ms: 1,
+        address: host.address.clone(),
+        installation: Some("i".into()),
+        procs,
+        listening: listening.iter().copied().collect(),
+        builds: BTreeSet::new(),
+        fences: BTreeMap::new(),
+        load: None,
+        memory_total: None,
+        memory_free: Some(1 << 30),
+        disk_free: None,
+    }
+}
+
+fn release(config: &str) -> Release {
+    let config = serde_json::from_str(config).unwrap();
+    Release {
+        id: String::new(),
+        build: "b".into(),
+        artifact: "a".repeat(64),
+        app: "shop".into(),
+        app_repo_url: String::new(),
+        app_repo_type: Default::default(),
+        version: "v2".into(),
+        commit: "c".into(),
+        proc_name: "web".into(),
+        config_name: "prod".into(),
+        command: "./web".into(),
+        config,
+        env: Default::default(),
+        volumes: Vec::new(),
+        run_as: "nobody".into(),
+        mem_limit: None,
+        memsw_limit: None,
+        runtime: "process".into(),
+        uptests: vec!["01-health".into()],
+        buildpack_url: String::new(),
+        buildpack_commit: String::new(),
+        created_ms: 0,
+    }
+    .sealed()
+}
+
+fn build() -> Build {
+    Build {
+        id: "b".into(),
+        app: "shop".into(),
+        version: "v2".into(),
+        commit: "c".into(),
+        identity: "x".into(),
+        status: BuildStatus::Success,
+        artifact: "a".repeat(64),
+        size: 1000,
+        env: Default::default(),
+        procfile: Default::default(),
+        uptests: Default::default(),
+        buildpack_url: String::new(),
+        buildpack_commit: String::new(),
+        sandboxed: true,
+        started_ms: 0,
+        ended_ms: 0,
+        error: String::new(),
+        by: String::new(),
+    }
+}
+
+fn swarm(size: u32) -> Swarm {
+    let text = format!(
+        r#"{{"app":"shop","config_name":"prod","proc_name":"web","squad":"web","size":{size},"version":"v2","pool":"shop","balancer":"edge"}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+fn try_make(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release) -> Result<Plan> {
+    let leased = BTreeMap::from([("web01".to_string(), BTreeSet::from([5001, 5002]))]);
+    make(&Want {
+        id: "d1",
+        verb: "dispatch",
+        who: "op1",
+        now_ms: 1,
+        swarm_id: ME,
+        swarm_rev: 1,
+        swarm,
+        size: swarm.size,
+        release,
+        build: &build(),
+        build_reused: false,
+        running: None,
+        hosts,
+        world,
+        leased: &leased,
+        layer: &|_, _| "swarm".into(),
+        show: &|_, value| Shown { text: value.into(), secret: false },
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_plan_keeps_its_promises(
+        hosts in proptest::collection::vec((any::<bool>(), proptest::collection::btree_map(5000u16..5040, (0u8..6, any::<bool>()), 0..8), proptest::collection::vec(5000u16..5040, 0..4), 0u8..8), 1..5),
+        size in 0u32..12,
+        stranger in any::<bool>(),
+    ) {
+        let wanted = release("{}");
+        let all: Vec<Host> = hosts.iter().enumerate().map(|(n, (active, ..))| host(n + 1, *active)).collect();
+        let mut world = World::default();
+        for (host, (_, procs, listening, state)) in all.iter().zip(&hosts) {
+            let procs = procs.iter().map(|(port, (kind, new))| proc(&host.name, *port, *kind, if *new { &wanted.id } else { "old" })).collect();
+            let state = if *state == 0 { HostState::Unreachable("timed out".into()) } else { HostState::Ok };
+            world.hosts.insert(host.name.clone(), seen(host, procs, listening, state));
+        }
+        let mut nodes: BTreeSet<String> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME)).filter_map(|p| p.node(&world.hosts[&p.host].address)).collect();
+        if stranger { nodes.insert("10.9.9.9:1".into()); }
+        world.pools.push(PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes, trouble: Vec::new() });
+        let swarm = swarm(size);
+        let mine: Vec<&Proc> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME) && p.owner == Owner::Ours).collect();
+        let unseen_with_mine = mine.iter().any(|p| !world.hosts[&p.host].is_ok());
+        match try_make(&world, &all, &swarm, &wanted) {
+            Err(fault) => {
+                let room = all.iter().any(|h| h.active && world.hosts[&h.name].is_ok());
+                prop_assert!(unseen_with_mine || !room || fault.what.contains("port"), "{fault}");
+            }
+            Ok(plan) => {
+                prop_assert!(!unseen_with_mine, "planned although procs are not seen");
+                prop_assert_eq!(plan.start.len() + plan.keep.len(), size as usize);
+                // every proc of the swarm is kept or retired, and nobody else's is touched
+                let touched: BTreeSet<(String, String)> = plan.keep.iter().chain(&plan.retire).map(|p| (p.host.clone(), p.name.clone())).collect();
+                let own: BTreeSet<(String, String)> = mine.iter().map(|p| (p.host.clone(), p.name.clone())).collect();
+                prop_assert_eq!(touched, own);
+                for new in &plan.start {
+                    let seen = &world.hosts[&new.host];
+                    prop_assert!(seen.is_ok() && seen.active);
+                    prop_assert!(!seen.listening.contains(&new.port) && !seen.procs.iter().any(|p| p.port == Some(new.port)));
+                    prop_assert!(!(new.host == "web01" && (new.port == 5001 || new.port == 5002)), "a leased port was taken");
+                }
+                for kept in &plan.keep { prop_assert_eq!(&kept.release, &wanted.id); }
+                let pool = plan.pool.as_ref().unwrap();
+                let after: BTreeSet<String> = plan.start.iter().chain(&plan.keep).map(|p| p.node.clone()).collect();
+                prop_assert_eq!(pool.after.iter().cloned().collect::<BTreeSet<_>>(), after);
+                prop_assert!(pool.before.iter().chain(&pool.after).all(|node| pool.during.contains(node)));
+                prop_assert!(size == 0 || !pool.after.is_empty(), "a pool emptied while size > 0");
+                // the plan holds in the world that it was made from, and making it again makes the same
+                prop_assert_eq!(moved(&plan, &world), Vec::<String>::new());
+                prop_assert_eq!(&try_make(&world, &all, &swarm, &wanted).unwrap(), &plan);
+                // it does not hold once a proc that stays was restarted; one that goes only while it runs
+                for (old, differences) in plan.keep.first().map(|old| (old, 1)).into_iter().chain(plan.retire.first().map(|old| (old, 0))) {
+                    let mut later = world.clone();
+                    for p in &mut later.hosts.get_mut(&old.host).unwrap().procs { if p.name == old.name { p.pid = Some(1); p.state = if differences == 0 { ProcState::Backoff } else { ProcState::Running }; } }
+                    prop_assert_eq!(moved(&plan, &later).len(), differences);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_size_and_release_tests_and_routes_again_but_deploys_nothing() {
+    let wanted = release("{}");
+    let all = [host(1, true)];
+    let mut world = World::default();
+    world.hosts.insert("web01".into(), seen(&all[0], vec![proc("web01", 5005, 0, &wanted.id)], &[5005], HostState::Ok));
+    let plan = try_make(&world, &all, &swarm(1), &wanted).unwrap();
+    assert!(plan.start.is_empty() && plan.retire.is_empty());
+    assert_eq!(plan.pool.unwrap().after, ["10.0.0.1:5005"]);
+}
+
+#[test]
+fn a_secret_is_a_hash_in_the_plan_and_nested_keys_are_dotted() {
+    let before = release(r#"{"db":{"host":"db1","password":"old"},"same":1}"#);
+    let after = release(r#"{"db":{"host":"db2","password":"new"},"same":1}"#);
+    let show = |key: &str, value: &str| {
+        if key.contains("password") {
+            Shown { text: format!("#{}", value.len()), secret: true }
+        } else {
+            Shown { text: value.into(), secret: false }
+        }
+    };
+    let changes = changes(Some(&before), &after, &|_, _| "swarm".into(), &show);
+    let lines: Vec<String> =
+        changes.iter().map(|c| format!("{} {} {:?} {:?} {}", c.file, c.key, c.before.as_deref(), c.after.as_deref(), c.secret)).collect();
+    assert_eq!(lines, [r#"config db.host Some("db1") Some("db2") false"#, r##"config db.password Some("#3") Some("#3") true"##]);
+}

@@ -1,0 +1,54 @@
+//! Whether the world moved since a plan was made, in a way that matters to it (DESIGN promise 1).
+
+use super::types::Plan;
+use crate::model::world::{Owner, ProcState, World};
+use std::collections::BTreeSet;
+
+/// The differences, a sentence each; empty when the plan still holds. `world` is what hosts and balancers report now.
+pub fn moved(plan: &Plan, world: &World) -> Vec<String> {
+    let mut all = Vec::new();
+    for host in plan.touched_hosts() {
+        match world.hosts.get(&host) {
+            Some(seen) if seen.is_ok() => {}
+            _ => all.push(format!("{host} does not answer any more")),
+        }
+    }
+    for old in plan.keep.iter().chain(&plan.retire) {
+        let now = world.hosts.get(&old.host).and_then(|seen| seen.procs.iter().find(|proc| proc.name == old.name));
+        match now {
+            None => all.push(format!("{} is gone from {}", old.name, old.host)),
+            // One that goes and does not run may have any pid: a proc that dies all the time must not keep its cure from being dispatched.
+            Some(proc) if proc.pid != old.pid && (plan.keep.contains(old) || proc.state == ProcState::Running) => {
+                all.push(format!("{} on {} was restarted (pid {} then, {} now)", old.name, old.host, pid(old.pid), pid(proc.pid)))
+            }
+            Some(_) => {}
+        }
+    }
+    let known: BTreeSet<(&str, &str)> = plan.keep.iter().chain(&plan.retire).map(|proc| (proc.host.as_str(), proc.name.as_str())).collect();
+    for proc in world.procs() {
+        let of_swarm = proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == plan.swarm_id);
+        if of_swarm && !known.contains(&(proc.host.as_str(), proc.name.as_str())) {
+            all.push(format!("{} appeared on {}", proc.name, proc.host));
+        }
+    }
+    for new in &plan.start {
+        if world
+            .hosts
+            .get(&new.host)
+            .is_some_and(|seen| seen.listening.contains(&new.port) || seen.procs.iter().any(|proc| proc.port == Some(new.port)))
+        {
+            all.push(format!("port {} on {} is taken now", new.port, new.host));
+        }
+    }
+    if let Some(pool) = &plan.pool {
+        let now: Vec<String> = world.pool(&pool.balancer, &pool.pool).map(|seen| seen.nodes.iter().cloned().collect()).unwrap_or_default();
+        if now != pool.before {
+            all.push(format!("pool {}@{} holds [{}] now, [{}] then", pool.pool, pool.balancer, now.join(" "), pool.before.join(" ")));
+        }
+    }
+    all
+}
+
+fn pid(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "none".into(), |pid| pid.to_string())
+}

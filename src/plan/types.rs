@@ -1,0 +1,157 @@
+//! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
+
+use serde::{Deserialize, Serialize};
+
+/// The release that a plan makes live, or that runs now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseFacts {
+    pub release: String,
+    pub version: String,
+    pub commit: String,
+    pub build: String,
+    pub artifact: String,
+    /// Bytes of the artifact.
+    pub size: u64,
+}
+
+/// A proc that the plan starts, keeps or retires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedProc {
+    pub host: String,
+    /// Program and directory name.
+    pub name: String,
+    pub port: u16,
+    /// `address:port` for balancers.
+    pub node: String,
+    /// Our id of this very proc.
+    pub instance: String,
+    /// Its pid when the plan was made; none for a new one or one that does not run.
+    pub pid: Option<u32>,
+    /// Release it runs.
+    pub release: String,
+}
+
+/// Bytes that travel to a host; 0 when it holds the artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Send {
+    pub host: String,
+    pub bytes: u64,
+}
+
+/// What happens to the pool.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolChange {
+    pub balancer: String,
+    pub pool: String,
+    /// Nodes now, while both old and new serve, and after; each sorted.
+    pub before: Vec<String>,
+    pub during: Vec<String>,
+    pub after: Vec<String>,
+}
+
+impl PoolChange {
+    pub fn added(&self) -> Vec<&String> {
+        self.after.iter().filter(|node| !self.before.contains(node)).collect()
+    }
+    pub fn removed(&self) -> Vec<&String> {
+        self.before.iter().filter(|node| !self.after.contains(node)).collect()
+    }
+    pub fn is_change(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+/// A key of config or env that changes; a secret's values are keyed hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChange {
+    /// `config` or `env`.
+    pub file: String,
+    pub key: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    /// The layer that decides the new value: `swarm`, `ingredient db`, `build`.
+    pub layer: String,
+    pub secret: bool,
+}
+
+/// A line of WHERE: everything about one host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostLine {
+    pub host: String,
+    pub start: Vec<u16>,
+    pub retire: Vec<u16>,
+    pub keep: Vec<u16>,
+    pub memory_free: Option<u64>,
+    pub send: u64,
+    pub note: String,
+    /// Whether the note warns.
+    pub warn: bool,
+}
+
+/// How long what takes (ms).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    pub settle_ms: u64,
+    pub uptest_timeout_ms: u64,
+    pub drain_timeout_ms: u64,
+    pub stop_timeout_ms: u64,
+    pub soak_ms: u64,
+}
+
+/// What a dispatch will do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub id: String,
+    /// `dispatch`, `rollback` or `size`.
+    pub verb: String,
+    pub swarm_id: String,
+    /// `app-config-proc@squad`.
+    pub swarm: String,
+    /// The swarm's revision that it was made from.
+    pub swarm_rev: i64,
+    pub app: String,
+    pub proc_name: String,
+    pub made_ms: i64,
+    pub who: String,
+    /// What runs now; none on the first dispatch.
+    pub from: Option<ReleaseFacts>,
+    pub to: ReleaseFacts,
+    pub size_before: u32,
+    pub size: u32,
+    pub start: Vec<PlannedProc>,
+    pub keep: Vec<PlannedProc>,
+    pub retire: Vec<PlannedProc>,
+    pub send: Vec<Send>,
+    pub pool: Option<PoolChange>,
+    /// Names of uptests that each new or kept proc must pass.
+    pub uptests: Vec<String>,
+    /// Whether the port must answer.
+    pub listens: bool,
+    pub timing: Timing,
+    /// Keys of config and env that this dispatch makes live.
+    pub changes: Vec<KeyChange>,
+    pub hosts: Vec<HostLine>,
+    pub warnings: Vec<String>,
+    /// The way back, one sentence.
+    pub back: String,
+    /// Whether the build was reused.
+    pub build_reused: bool,
+}
+
+impl Plan {
+    /// Whether executing it would change anything on a host or balancer.
+    pub fn is_empty(&self) -> bool {
+        self.start.is_empty() && self.retire.is_empty() && !self.pool.as_ref().is_some_and(PoolChange::is_change)
+    }
+    /// Whether there is nothing to route: the pool stays as it is and no proc is new.
+    pub fn is_pool_untouched(&self) -> bool {
+        self.pool.as_ref().is_none_or(|pool| !pool.is_change() && self.start.is_empty() && self.keep.is_empty())
+    }
+    /// Every host that it touches, in order, once.
+    pub fn touched_hosts(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.start.iter().chain(&self.keep).chain(&self.retire).map(|proc| proc.host.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}

@@ -1,0 +1,147 @@
+//! Small things kept by kind and name: hosts as last seen, nodes of dummy pools, owners of pools, drafts, stored plans.
+
+use super::{Store, Write, body, get, parsed, read, written};
+use crate::model::world::HostSeen;
+use crate::model::{Fault, Result};
+use std::collections::BTreeSet;
+
+impl Store {
+    /// Keeps a value under a kind and name, replacing what was there.
+    pub async fn keep<T: serde::Serialize>(&self, kind: &str, name: &str, value: &T, now_ms: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        write.keep(kind, name, &body(value)?, now_ms).await?;
+        write.commit().await
+    }
+    /// The value kept under a kind and name.
+    pub async fn kept<T: serde::de::DeserializeOwned>(&self, kind: &str, name: &str) -> Result<Option<T>> {
+        let row = sqlx::query("SELECT body FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
+        let row = row.fetch_optional(&self.pool).await.map_err(read)?;
+        row.map(|row| parsed(kind, &get::<String, _>(&row, 0)?)).transpose()
+    }
+    /// Everything kept of a kind, by name, with the time of its last change.
+    pub async fn all_kept<T: serde::de::DeserializeOwned>(&self, kind: &str) -> Result<Vec<(String, i64, T)>> {
+        let rows = sqlx::query("SELECT name, at_ms, body FROM kept WHERE kind = $1 ORDER BY name")
+            .bind(kind.to_string())
+            .fetch_all(&self.pool)
+            .await;
+        rows.map_err(read)?.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?, parsed(kind, &get::<String, _>(row, 2)?)?))).collect()
+    }
+    /// Forgets a value.
+    pub async fn forget(&self, kind: &str, name: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        write.forget(kind, name).await?;
+        write.commit().await
+    }
+
+    /// Remembers hosts as they were last seen, for when they cannot be reached; all in one transaction.
+    pub async fn put_seen(&self, hosts: &[HostSeen]) -> Result<()> {
+        let mut write = self.write().await?;
+        for host in hosts {
+            write.keep("host seen", &host.id, &body(host)?, host.asked_ms).await?;
+        }
+        write.commit().await
+    }
+    /// Every host as it was last seen.
+    pub async fn seen(&self) -> Result<Vec<HostSeen>> {
+        Ok(self.all_kept("host seen").await?.into_iter().map(|(_, _, host)| host).collect())
+    }
+
+    /// The nodes of a pool of a `dummy` balancer.
+    pub async fn pool_nodes(&self, balancer: &str, pool: &str) -> Result<BTreeSet<String>> {
+        Ok(self.kept("pool nodes", &format!("{balancer}/{pool}")).await?.unwrap_or_default())
+    }
+    /// Every pool of a `dummy` balancer with its nodes.
+    pub async fn pools(&self, balancer: &str) -> Result<Vec<(String, BTreeSet<String>)>> {
+        let all = self.all_kept::<BTreeSet<String>>("pool nodes").await?;
+        let prefix = format!("{balancer}/");
+        Ok(all.into_iter().filter_map(|(name, _, nodes)| Some((name.strip_prefix(&prefix)?.to_string(), nodes))).collect())
+    }
+    /// Adds and removes nodes of a pool at once; returns them as they are then. An emptied pool is forgotten.
+    pub async fn change_pool(
+        &self,
+        balancer: &str,
+        pool: &str,
+        add: &BTreeSet<String>,
+        remove: &BTreeSet<String>,
+        now_ms: i64,
+    ) -> Result<BTreeSet<String>> {
+        let name = format!("{balancer}/{pool}");
+        let mut write = self.write().await?;
+        let there = write.find_kept("pool nodes", &name).await?;
+        let there: BTreeSet<String> = there.map(|body| parsed("pool", &body)).transpose()?.unwrap_or_default();
+        let nodes: BTreeSet<String> = there.union(add).filter(|node| !remove.contains(*node)).cloned().collect();
+        match nodes.is_empty() {
+            true => write.forget("pool nodes", &name).await?,
+            false => write.keep("pool nodes", &name, &body(&nodes)?, now_ms).await?,
+        }
+        write.commit().await?;
+        Ok(nodes)
+    }
+
+    /// Claims a pool for a swarm; refused when another swarm has it.
+    pub async fn claim_pool(&self, balancer: &str, pool: &str, swarm_id: &str, now_ms: i64) -> Result<()> {
+        let name = format!("{balancer}/{pool}");
+        let mut write = self.write().await?;
+        let owner: Option<String> = write.find_kept("pool owner", &name).await?.map(|body| parsed("pool owner", &body)).transpose()?;
+        match owner {
+            Some(owner) if owner == swarm_id => Ok(()),
+            Some(owner) => Err(Fault::refused(format!("the pool {name} belongs to another swarm ({owner})")).next("choose another pool")),
+            None => {
+                write.keep("pool owner", &name, &body(&swarm_id)?, now_ms).await?;
+                write.commit().await
+            }
+        }
+    }
+    /// The swarm id that a pool belongs to.
+    pub async fn pool_owner(&self, balancer: &str, pool: &str) -> Result<Option<String>> {
+        self.kept("pool owner", &format!("{balancer}/{pool}")).await
+    }
+    /// Gives a pool back; nothing when it belongs to another swarm.
+    pub async fn release_pool(&self, balancer: &str, pool: &str, swarm_id: &str) -> Result<()> {
+        let name = format!("{balancer}/{pool}");
+        let mut write = self.write().await?;
+        let owner: Option<String> = write.find_kept("pool owner", &name).await?.map(|body| parsed("pool owner", &body)).transpose()?;
+        if owner.as_deref() == Some(swarm_id) {
+            write.forget("pool owner", &name).await?;
+        }
+        write.commit().await
+    }
+
+    /// Keeps what somebody was editing; each user has their own.
+    pub async fn put_draft(&self, who: &str, name: &str, text: &str, now_ms: i64) -> Result<()> {
+        self.keep(&format!("draft of {who}"), name, &text, now_ms).await
+    }
+    /// The draft of a user, if there is one.
+    pub async fn draft(&self, who: &str, name: &str) -> Result<Option<String>> {
+        self.kept(&format!("draft of {who}"), name).await
+    }
+    /// Drops a draft that was saved or thrown away.
+    pub async fn drop_draft(&self, who: &str, name: &str) -> Result<()> {
+        self.forget(&format!("draft of {who}"), name).await
+    }
+}
+
+impl Write<'_> {
+    async fn keep(&mut self, kind: &str, name: &str, body: &str, now_ms: i64) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO kept (kind, name, at_ms, body) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (kind, name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
+        )
+        .bind(kind.to_string())
+        .bind(name.to_string())
+        .bind(now_ms)
+        .bind(body.to_string())
+        .execute(&mut *self.tx)
+        .await
+        .map(drop)
+        .map_err(written)
+    }
+    async fn find_kept(&mut self, kind: &str, name: &str) -> Result<Option<String>> {
+        let row = sqlx::query("SELECT body FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
+        row.fetch_optional(&mut *self.tx).await.map_err(read)?.map(|row| get(&row, 0)).transpose()
+    }
+    async fn forget(&mut self, kind: &str, name: &str) -> Result<()> {
+        let query = sqlx::query("DELETE FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
+        query.execute(&mut *self.tx).await.map(drop).map_err(written)
+    }
+}

@@ -1,0 +1,1 @@
+//! Schedules: left-over dispatches and retention.

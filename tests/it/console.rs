@@ -1,0 +1,296 @@
+//! The console as an operator meets it: the real binary in a pseudo-terminal, over SSH, with a real dispatch; and all its ends.
+
+use crate::support::deck::{Deck, answers, programs};
+use crate::support::fleet::Fleet;
+use crate::support::terminal::Terminal;
+use crate::support::until;
+use nix::sys::signal::Signal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_swarmdeck");
+
+fn console(deck: &Deck, argv: &[&str], more: &[(&str, String)]) -> Terminal {
+    let place = |name: &str| deck.path(name).to_str().unwrap().to_owned();
+    let mut env = vec![("SWARMDECK_HOME", place("home")), ("HOME", place("user"))];
+    env.extend(more.iter().cloned());
+    Terminal::start(argv, &env)
+}
+
+/// Opens the plan of a version of `shop-prod-web` and waits until it is shown.
+fn plan(terminal: &mut Terminal, version: &str) {
+    terminal.press(&format!(":dispatch shop-prod-web {version}"));
+    terminal.line(&["dispatch shop-prod-web", "plan"]);
+    terminal.press("\r");
+    terminal.shows("[[ CANCEL ]]");
+}
+
+fn outcomes(deck: &Deck) -> Vec<String> {
+    let all = deck.json(&["get", "dispatches"]);
+    all.as_array().unwrap().iter().map(|dispatch| dispatch["result"].as_str().unwrap_or("under way").to_owned()).collect()
+}
+
+#[test]
+fn from_opening_it_to_a_routed_version_and_back() {
+    let Some(fleet) = Fleet::of(&["web01", "lb01"]) else { return };
+    let deck = Deck::ready(&fleet, &["web01"]);
+    deck.done(&["--version", "v1"]);
+    let mut terminal = console(&deck, &[BINARY], &[]);
+
+    // Open, and see what is.
+    terminal.line(&["shop-prod-web", "ok", "2/2", "v1"]);
+    terminal.line(&["shop-prod-worker", "new"]);
+    terminal.until("the alternate screen", |screen| screen.alternate_screen() && screen.bracketed_paste());
+    // Filter.
+    terminal.press("2/prod-web");
+    terminal.shows("SWARMS 1 of 2");
+    terminal.lacks("shop-prod-worker");
+    terminal.press("\r");
+    terminal.shows("filter prod-web");
+    terminal.press("d");
+    terminal.shows("DESCRIBE swarm shop-prod-web");
+    terminal.press("q");
+    terminal.lacks("DESCRIBE");
+
+    // Edit: what is wrong is said while it is typed, the difference is shown before it is saved.
+    terminal.press(".e");
+    terminal.shows("EDIT shop-prod-web config");
+    terminal.press("\x1b[1;5F\rgreeting2: hello from here");
+    terminal.shows("NOT SAVED");
+    terminal.shows("PROBLEMS none");
+    terminal.press("\x18");
+    terminal.shows("SAVE, THEN PLAN");
+    terminal.line(&["+", "greeting2: hello from here"]);
+    terminal.press_until("y", "PLAN dispatch shop-prod-web");
+
+    // The plan: what goes live with it, and where; a look at it changes nothing.
+    terminal.shows("[[ CANCEL ]]");
+    terminal.line(&["+ config", "greeting2", "(none) -> hello from here"]);
+    terminal.line(&["code", "v1", "build reused"]);
+    terminal.line(&["web01", "+2 -2"]);
+    terminal.shows("BACK  exact undo");
+    assert_eq!(outcomes(&deck), ["done"]);
+    terminal.press("\x1b");
+    terminal.lacks("[[ CANCEL ]]");
+    terminal.line(&["shop-prod-web", "ok", "edit"]);
+
+    // Another version, with a reason, dispatched and watched to its end.
+    plan(&mut terminal, "v2");
+    terminal.line(&["v1 -> v2"]);
+    terminal.line(&["code", "v2", "built for this"]);
+    terminal.line(&["greeting2"]);
+    // The plan is deaf for 0.3 s after it was painted; that time is the rule itself, not a wait for something.
+    std::thread::sleep(Duration::from_millis(350));
+    terminal.press("\x1b[Z");
+    terminal.until("the cursor in WHY", |screen| screen.cursor_position() == (20, 6));
+    terminal.press("OPS-1");
+    terminal.shows("OPS-1");
+    terminal.press("\r");
+    terminal.press_until("y", "DISPATCH 2 shop-prod-web");
+    terminal.line(&["web01", "ok"]);
+    terminal.shows("ENDED done: v2 is live");
+    terminal.shows(".b rolls back");
+    terminal.line(&["OPS-1", "DONE in"]);
+    answers(&fleet, &["v2"]);
+    assert_eq!(programs(&fleet, &["web01"], "shop-v2-prod-").len(), 2);
+    assert_eq!(programs(&fleet, &["web01"], "shop-v1-prod-"), []);
+
+    // A proc's log, followed.
+    terminal.press("14");
+    terminal.shows("PROCS 2");
+    terminal.press("l");
+    terminal.line(&["listens on"]);
+    terminal.shows("following");
+    terminal.press("\x1b");
+    terminal.shows("PROCS 2");
+
+    // Roll back from the swarm.
+    terminal.press("2.b");
+    terminal.shows("PLAN rollback shop-prod-web");
+    terminal.shows("v2 -> v1");
+    terminal.shows("[[ CANCEL ]]");
+    terminal.press_until("y", "ROLLBACK 3 shop-prod-web");
+    terminal.shows("ENDED done: v1 is live");
+    answers(&fleet, &["v1"]);
+
+    // A version that its uptest fails is undone, with its cause on the screen.
+    let before = programs(&fleet, &["web01"], "");
+    plan(&mut terminal, "v-badtest");
+    terminal.press_until("y", "DISPATCH 4");
+    terminal.shows("ENDED undone: all is as it was, v1 is live");
+    terminal.shows("FAULT");
+    terminal.shows("02-fails");
+    assert_eq!(programs(&fleet, &["web01"], ""), before, "the same procs, the same pids");
+
+    // Every size, then out.
+    for (columns, rows) in [(200, 60), (60, 20), (80, 24)] {
+        terminal.resize(columns, rows);
+        terminal.shows("ENDED undone");
+        terminal.shows("DISPATCH 4");
+    }
+    // crossterm returns a resize before it has read a key that came in the same instant; it hears the key with the next one.
+    terminal.press_until("1", "NEEDS YOU");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0, "{}", terminal.text());
+    terminal.is_restored();
+    assert!(!terminal.written().contains("\x1b[?1000h"), "the mouse stays the terminal's");
+    let mut all = outcomes(&deck);
+    all.sort();
+    assert_eq!(all, ["done", "done", "done", "undone"]);
+}
+
+#[test]
+fn a_dispatch_outlives_the_screen_however_it_goes() {
+    let Some(fleet) = Fleet::of(&["web01", "lb01"]) else { return };
+    let mut deck = Deck::ready(&fleet, &["web01"]);
+    deck.document = deck.with("    settle: 1s\n", "    settle: 4s\n");
+    deck.apply(&deck.document).ended(0);
+    // A console with a dispatch that proves for a while.
+    let under_way = |number: usize, version: &str, argv: &[&str], more: &[(&str, String)]| {
+        let mut terminal = console(&deck, argv, more);
+        terminal.shows("shop-prod-web");
+        plan(&mut terminal, version);
+        terminal.press_until("y", &format!("DISPATCH {number} shop-prod-web"));
+        terminal.line(&["~ web01", "now"]);
+        assert_eq!(outcomes(&deck).iter().filter(|outcome| *outcome == "under way").count(), 1);
+        terminal
+    };
+    let ended_done = |number: usize, version: &str| {
+        assert_eq!(outcomes(&deck), vec!["done"; number]);
+        answers(&fleet, &[version]);
+    };
+
+    // The terminal is lost: the kernel hangs up, and the dispatch is finished without a screen.
+    let terminal = under_way(1, "v1", &["script", "-qfec", BINARY, "/dev/null"], &[]);
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", terminal.pid())).unwrap();
+    let console = children.split_whitespace().next().unwrap().to_owned();
+    terminal.signal(Signal::SIGKILL);
+    until(Duration::from_secs(60), "the console is gone", || {
+        fs::read_to_string(format!("/proc/{console}/stat")).map_or(true, |stat| stat.contains(") Z "))
+    });
+    ended_done(1, "v1");
+
+    // SIGTERM: it stops between two steps, and another process carries it on.
+    let mut terminal = under_way(2, "v2", &[BINARY], &[]);
+    terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.ended(), 5, "interrupted, resumable:\n{}", terminal.text());
+    terminal.is_restored();
+    deck.run(&["resume"]).ended(0);
+    ended_done(2, "v2");
+
+    // The screen panics: the terminal is restored, what happened is said, the dispatch is finished.
+    let mut terminal = under_way(3, "v1", &[BINARY], &[("SWARMDECK_TEST_PANIC", "screen".into())]);
+    terminal.press("?");
+    assert_eq!(terminal.ended(), 0, "{}", terminal.text());
+    terminal.is_restored();
+    assert!(terminal.written().contains("SWARMDECK_TEST_PANIC"), "it is said what happened:\n{}", terminal.text());
+    ended_done(3, "v1");
+}
+
+/// A directory with a document of one swarm on this machine; nothing runs.
+fn small() -> tempfile::TempDir {
+    let directory = tempfile::Builder::new().prefix("console-").tempdir().unwrap();
+    fs::create_dir(directory.path().join("user")).unwrap();
+    let document = "apps: [{name: shop, repo: {url: /nowhere.git, type: git}}]\n\
+                    squads: [{name: web, hosts: [{name: here, transport: local}]}]\n\
+                    swarms: [{app: shop, config_name: prod, proc_name: web, squad: web, size: 1, version: v1, config: {greeting: hi}}]\n";
+    fs::write(directory.path().join("d.yaml"), document).unwrap();
+    directory
+}
+
+/// Applies it from the welcome screen.
+fn applied(terminal: &mut Terminal, directory: &tempfile::TempDir) {
+    terminal.shows("Nothing is written down here yet.");
+    terminal.press(&format!(":apply {}", directory.path().join("d.yaml").display()));
+    terminal.line(&["d.yaml", "asks"]);
+    terminal.press("\r");
+    terminal.shows("Apply this document?");
+    terminal.press_until("y", "NEEDS YOU");
+    terminal.shows("shop-prod-web");
+}
+
+fn small_console(directory: &tempfile::TempDir, more: &[(&str, String)]) -> Terminal {
+    let place = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let mut env = vec![("SWARMDECK_HOME", place("home")), ("HOME", place("user"))];
+    env.extend(more.iter().cloned());
+    Terminal::start(&[BINARY], &env)
+}
+
+#[test]
+fn suspended_it_gives_the_terminal_back_and_takes_it_again() {
+    let directory = small();
+    let mut terminal = small_console(&directory, &[]);
+    terminal.shows("Nothing is written down here yet.");
+    for _ in 0..2 {
+        terminal.press("\x1a");
+        until(Duration::from_secs(20), "it is stopped", || terminal.state() == "T");
+        terminal.is_restored();
+        terminal.signal(Signal::SIGCONT);
+        terminal.until("the screen again", |screen| screen.alternate_screen() && screen.contents().contains("Nothing is written down"));
+    }
+    // It hears keys as before.
+    terminal.press("?");
+    terminal.shows("observe now");
+    terminal.press("qq");
+    assert_eq!(terminal.ended(), 0);
+    terminal.is_restored();
+}
+
+#[test]
+fn the_operators_own_editor_gets_a_private_file_that_is_removed() {
+    let directory = small();
+    let place = |name: &str| directory.path().join(name);
+    let script = format!(
+        "#!/bin/sh\nstat -c '%a %n' \"$1\" >{0}/seen\ncp \"$1\" {0}/given\necho 'from_outside: true' >>\"$1\"\nprintf 'EDITOR RUNS\\n'\nread line\n",
+        directory.path().display()
+    );
+    fs::write(place("editor"), script).unwrap();
+    fs::set_permissions(place("editor"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut terminal = small_console(&directory, &[("EDITOR", place("editor").to_str().unwrap().to_owned())]);
+    applied(&mut terminal, &directory);
+    terminal.press("2.e");
+    terminal.shows("EDIT shop-prod-web config");
+    terminal.press("\x0f");
+    terminal.shows("EDITOR RUNS");
+    terminal.until("a screen of its own", |screen| !screen.alternate_screen());
+    let seen = fs::read_to_string(place("seen")).unwrap();
+    let (mode, file) = seen.trim().split_once(' ').unwrap();
+    assert_eq!(mode, "600");
+    assert!(fs::read_to_string(place("given")).unwrap().contains("greeting: hi"));
+    terminal.press("\r");
+    terminal.line(&["from_outside: true"]);
+    terminal.shows("NOT SAVED");
+    assert!(!fs::exists(file).unwrap(), "{file} is left");
+    // Esc keeps the draft; nothing was saved.
+    terminal.press("\x1b");
+    terminal.lacks("EDIT shop-prod-web");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+    terminal.is_restored();
+}
+
+#[test]
+fn an_escape_sequence_that_comes_late_is_no_verb() {
+    let directory = small();
+    let mut terminal = small_console(&directory, &[]);
+    applied(&mut terminal, &directory);
+    // ESC and its tail in two writes: the library reports three keys, the console hears the one that it was.
+    terminal.press("2d");
+    terminal.shows("DESCRIBE swarm shop-prod-web");
+    for _ in 0..5 {
+        terminal.press("\x1b");
+        // Not a wait for anything: this is the slow line.
+        std::thread::sleep(Duration::from_millis(10));
+        terminal.press("[B");
+    }
+    terminal.press("w");
+    terminal.shows("WHY swarm shop-prod-web");
+    terminal.press("q");
+    terminal.shows("DESCRIBE swarm shop-prod-web");
+    // A bare Esc is heard, a moment later.
+    terminal.press("\x1b");
+    terminal.lacks("DESCRIBE");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+}

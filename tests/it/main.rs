@@ -1,0 +1,12 @@
+//! The one integration-test binary: what crosses floors, on real hosts, real tools, a real terminal.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+mod bad_input;
+mod boundaries;
+mod console;
+mod demo;
+mod fixtures;
+mod fleet;
+mod main_job;
