@@ -86,6 +86,7 @@ impl Deck {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
         }
         self.claim_pool(catalog, plan).await?;
+        self.pay_change(catalog, plan, held).await?;
         let before = self.reserve(catalog, plan).await?;
         let hands = self.hands(catalog, plan, release, held, before, true).await?;
         let mut dispatch = self.header(plan, &entry.name, why);
@@ -198,6 +199,7 @@ impl Deck {
     /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
     async fn claim_pool(&self, catalog: &Catalog, plan: &Plan) -> Result<()> {
         let Some(pool) = &plan.pool else { return Ok(()) };
+        self.refuse_taken(catalog, Some(pool)).await?;
         if let Some(owner) = self.store.pool_owner(&pool.balancer, &pool.pool).await?
             && !catalog.swarms.iter().any(|entry| {
                 entry.id == owner && entry.body.pool.as_ref() == Some(&pool.pool) && entry.body.balancer.as_ref() == Some(&pool.balancer)
@@ -274,7 +276,8 @@ impl Deck {
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
         }
-        failed.map_or(Ok(ended), Err)
+        let paid = self.pay_pools().await.map(drop);
+        failed.map_or(paid.map(|()| ended), Err)
     }
 
     /// A dispatch by number or id.

@@ -16,6 +16,7 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+mod pools;
 mod prepare;
 mod proc_verbs;
 pub mod verbs;
@@ -27,6 +28,7 @@ pub use apply::{Applied, ObjectChange};
 pub use carry::{Carried, Stop};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
+pub use pools::{PoolPlan, PoolVerb};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
 

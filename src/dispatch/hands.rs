@@ -3,7 +3,7 @@
 use super::driver::Hands;
 use super::machine::StepName;
 use super::prove;
-use crate::balancers::{self, Balancer, Snapshot};
+use crate::balancers::{self, Asks, Balancer, Snapshot};
 use crate::hosts::Link;
 use crate::hosts::procs::{self, Evidence, Fence, Guard, ProcSpec, Target};
 use crate::model::entity::Host;
@@ -167,7 +167,9 @@ impl RealHands {
         balancer.reaches(&pool.after.iter().cloned().collect()).await?;
         balancer.set(&pool.pool, &during, &fence).await?;
         balancer.verify(&pool.pool, &during).await?;
-        Ok(format!("{} nodes: {} new beside {} old", during.len(), pool.added().len(), pool.before.len()))
+        // One good answer is enough while old nodes are in the pool.
+        let probed = probe(balancer.as_ref(), pool, Asks::Any(often(during.len()) * 2)).await?;
+        Ok(format!("{} nodes: {} new beside {} old{probed}", during.len(), pool.added().len(), pool.before.len()))
     }
 
     async fn drain(&self, give_up: watch::Receiver<bool>) -> Result<String> {
@@ -179,12 +181,14 @@ impl RealHands {
         let removed: BTreeSet<String> = pool.removed().into_iter().cloned().collect();
         balancer.set(&pool.pool, &after, &fence).await?;
         balancer.verify(&pool.pool, &after).await?;
+        // Only what this dispatch proved is left in the pool: every answer must be good.
+        let probed = probe(balancer.as_ref(), pool, Asks::Each(often(after.len()))).await?;
         let limit = Duration::from_millis(self.plan.timing.drain_timeout_ms);
         let drained = unless(give_up, balancer.drained(&pool.pool, &removed, limit)).await??;
         Ok(if drained.gone() {
-            format!("{} old nodes out, their connections gone", removed.len())
+            format!("{} old nodes out, their connections gone{probed}", removed.len())
         } else {
-            format!("{} old nodes out; drain_timeout ended the wait for: {:?}", removed.len(), drained.left)
+            format!("{} old nodes out; drain_timeout ended the wait for: {:?}{probed}", removed.len(), drained.left)
         })
     }
 
@@ -221,6 +225,17 @@ impl RealHands {
         let ports: Vec<String> = here.iter().map(|proc| format!(":{}", proc.port)).collect();
         Ok(format!("removed {}", ports.join(" ")))
     }
+}
+
+/// The swarm's own request through every balancer host; what was answered, as the end of a line.
+async fn probe(balancer: &dyn Balancer, pool: &crate::plan::PoolChange, asks: Asks) -> Result<String> {
+    let Some(probe) = &pool.probe else { return Ok(String::new()) };
+    Ok(balancer.probe(probe, asks).await?.map(|said| format!("; probed: {said}")).unwrap_or_default())
+}
+
+/// How many requests reach each of so many nodes: a round, and of a large pool some.
+fn often(nodes: usize) -> u32 {
+    u32::try_from(nodes).unwrap_or(u32::MAX).clamp(1, 8)
 }
 
 /// Waits, unless the dispatch turns round first.

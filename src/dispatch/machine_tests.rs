@@ -27,6 +27,7 @@ fn plan(start: &[usize], keep: &[usize], retire: &[usize], pool: bool, soak: boo
         before: nodes(&[&keep, &retire]),
         during: nodes(&[&start, &keep, &retire]),
         after: nodes(&[&start, &keep]),
+        ..PoolChange::default()
     });
     Plan { start, keep, retire, pool, timing: Timing { soak_ms: u64::from(soak), ..Timing::default() }, ..Plan::default() }
 }

@@ -6,7 +6,7 @@ use super::types::{HostLine, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, 
 use crate::model::entity::{Host, Swarm};
 use crate::model::name::ProcName;
 use crate::model::release::{Build, Release};
-use crate::model::world::{HostState, Owner, Proc, ProcState, World};
+use crate::model::world::{HostState, Owner, PoolSeen, Proc, ProcState, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -246,11 +246,29 @@ fn pool_change(want: &Want, start: &[PlannedProc], keep: &[PlannedProc]) -> Resu
             .at("plan")
             .next("mend the balancer host, then plan again"));
     }
+    let left_out = left_out(want, seen)?;
     let before: BTreeSet<String> = seen.map(|seen| seen.nodes.clone()).unwrap_or_default();
     let after: BTreeSet<String> = start.iter().chain(keep).map(|proc| proc.node.clone()).collect();
     let during: BTreeSet<String> = before.union(&after).cloned().collect();
     let list = |nodes: BTreeSet<String>| nodes.into_iter().collect();
-    Ok(Some(PoolChange { balancer, pool, before: list(before), during: list(during), after: list(after) }))
+    let probe = want.swarm.probe.clone().filter(|_| seen.is_some_and(|seen| seen.moves_traffic) && want.size > 0);
+    Ok(Some(PoolChange { balancer, pool, before: list(before), during: list(during), after: list(after), left_out, probe }))
+}
+
+/// Balancer hosts that this dispatch goes without: `absent: abort` goes without none.
+fn left_out(want: &Want, seen: Option<&PoolSeen>) -> Result<Vec<String>> {
+    let Some(seen) = seen else { return Ok(Vec::new()) };
+    match seen.hosts.iter().find_map(|host| Some((&host.host, host.away.as_ref()?))) {
+        None => Ok(Vec::new()),
+        Some((host, why)) => Err(Fault::unreachable(format!(
+            "balancer {} cannot route {} there: {why}",
+            seen.balancer,
+            want.swarm.full_name()
+        ))
+        .on(host)
+        .at("plan")
+        .next(format!("bring it back (swarmdeck hosts check {host}), or take it out of balancer {}", seen.balancer))),
+    }
 }
 
 fn sends(want: &Want, start: &[PlannedProc]) -> Vec<Send> {
@@ -307,6 +325,34 @@ fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
     if want.size == 0 && plan.pool.is_some() {
         all.push("size 0: the pool will be empty and nobody serves".into());
     }
+    let seen = plan.pool.as_ref().and_then(|pool| Some((pool, want.world.pool(&pool.balancer, &pool.pool)?)));
+    if let Some((pool, seen)) = seen {
+        all.extend(pool_warnings(pool, seen, want.size));
+    }
+    all
+}
+
+/// What an operator should know of the pool before it is changed.
+fn pool_warnings(pool: &PoolChange, seen: &PoolSeen, size: u32) -> Vec<String> {
+    let name = format!("{}@{}", pool.pool, pool.balancer);
+    let mut all = Vec::new();
+    if seen.moves_traffic && pool.probe.is_none() && size > 0 {
+        all.push(format!("nothing is asked through {} once {} is routed: the swarm has no `probe:`", pool.balancer, pool.pool));
+    }
+    for host in &seen.hosts {
+        if let Some(edit) = &host.edited_by_hand {
+            let kept = "what it says of nodes that stay is kept";
+            all.push(format!("pool {name} was edited by hand on {}: {}; {kept}", host.host, edit.what));
+        }
+        if let (Some(owed), None) = (&host.owed, &host.away) {
+            all.push(format!("{} is brought right before anything else: {owed}", host.host));
+        }
+    }
+    let back: Vec<String> = seen.taken_out().into_iter().filter(|node| pool.after.contains(node)).collect();
+    if !back.is_empty() {
+        all.push(format!("taken out of pool {name}, and back in it after this: {}", back.join(" ")));
+    }
+    all.extend(pool.left_out.iter().map(|host| format!("{host} is away and left out: it is owed this change of pool {name}")));
     all
 }
 

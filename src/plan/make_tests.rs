@@ -180,7 +180,7 @@ proptest! {
         }
         let mut nodes: BTreeSet<String> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME)).filter_map(|p| p.node(&world.hosts[&p.host].address)).collect();
         if stranger { nodes.insert("10.9.9.9:1".into()); }
-        world.pools.push(PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes, trouble: Vec::new() });
+        world.pools.push(PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes, ..PoolSeen::default() });
         let swarm = swarm(size);
         let mine: Vec<&Proc> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME) && p.owner == Owner::Ours).collect();
         let unseen_with_mine = mine.iter().any(|p| !world.hosts[&p.host].is_ok());

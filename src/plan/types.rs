@@ -1,5 +1,6 @@
 //! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
 
+use crate::model::probe::Probe;
 use serde::{Deserialize, Serialize};
 
 /// The release that a plan makes live, or that runs now.
@@ -47,6 +48,12 @@ pub struct PoolChange {
     pub before: Vec<String>,
     pub during: Vec<String>,
     pub after: Vec<String>,
+    /// Balancer hosts that are away and are left as they are; each is owed the change, and does not count until it is made there.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// The request that must be answered through each of its hosts.
+    #[serde(default)]
+    pub probe: Option<Probe>,
 }
 
 impl PoolChange {

@@ -342,6 +342,7 @@ pub fn plan() -> Plan {
             before: vec!["a".into()],
             during: vec![],
             after: vec!["b".into()],
+            ..PoolChange::default()
         }),
         uptests: vec!["health".into(), "login".into(), "cart".into()],
         listens: true,
