@@ -13,7 +13,7 @@ const A: &str = "127.0.0.1:18001";
 const B: &str = "127.0.0.1:18002";
 const C: &str = "127.0.0.1:18003";
 
-/// The whole suite. It begins and ends without the pool `shop`; a pool `shop2` stays.
+/// The whole suite. It begins without the pools `shop` and `shop2`, and ends with both.
 pub async fn conforms(stage: &dyn Stage) {
     let all = stage.open(&stage.hosts());
     desired_state(stage, all.as_ref()).await;
@@ -23,9 +23,9 @@ pub async fn conforms(stage: &dyn Stage) {
     all_or_none(stage, all.as_ref()).await;
     left_out(stage, all.as_ref()).await;
     half_done(stage, all.as_ref()).await;
-    probed(stage, all.as_ref()).await;
-    all.restore("shop", &nothing(stage), &stage.fence(9)).await.unwrap();
+    all.restore("shop", &nothing(stage), &stage.fence(8)).await.unwrap();
     assert!(all.nodes("shop").await.unwrap().iter().all(|host| host.text.is_none() && host.edited_by_hand.is_none()));
+    probed(stage, all.as_ref()).await;
 }
 
 /// No host has the pool.
@@ -265,6 +265,7 @@ async fn half_done(stage: &dyn Stage, all: &dyn Balancer) {
 
 /// A request through every host: answered by a node that serves, not by one that does not.
 async fn probed(stage: &dyn Stage, all: &dyn Balancer) {
+    all.set("shop", &nodes(&[A]), &stage.fence(8)).await.unwrap();
     let Some((probe, good)) = stage.serve() else {
         let nowhere = crate::model::probe::Probe { url: "http://127.0.0.1:1/".into(), host: None };
         assert!(!all.describe().moves_traffic);
@@ -279,7 +280,9 @@ async fn probed(stage: &dyn Stage, all: &dyn Balancer) {
     for asks in [Asks::Any(2), Asks::Each(2)] {
         let fault = all.probe(&probe, asks).await.unwrap_err();
         assert_eq!((fault.kind, fault.host), (FaultKind::Failed, stage.hosts().first().cloned()));
-        assert!(fault.what.contains("502") && stage.hosts().iter().all(|host| fault.what.contains(host) || fault.what.starts_with("asked")));
+        assert!(
+            fault.what.contains("502") && stage.hosts().iter().all(|host| fault.what.contains(host) || fault.what.starts_with("asked"))
+        );
     }
 }
 
@@ -294,7 +297,7 @@ async fn nginx_conforms_on_one_host_and_on_two() {
         let stage = Nginx::start(hosts);
         conforms(&stage).await;
         for host in stage.hosts() {
-            assert_eq!(stage.rig(&host).names(), ["shop2.conf"]);
+            assert_eq!(stage.rig(&host).names(), ["shop.conf", "shop2.conf"]);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The words of all balancers: nodes and their state, what a host reports, snapshots, fences, and what may be written.
 
-use crate::model::{Fault, Result, name};
 pub use crate::model::world::{EditedByHand, NodeState};
+use crate::model::{Fault, Result, name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

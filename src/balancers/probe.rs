@@ -34,10 +34,7 @@ pub(super) async fn through(links: &Links, probe: &Probe, asks: Asks) -> Result<
                     .next("ask it there by hand; look at the balancer's error log and at the procs' logs")),
                 CANNOT_ASK => Err(Fault::failed("this host has neither bash nor python3, so nothing can be asked through it")
                     .next("install one of them, or take `probe:` out of the swarm")),
-                status => Err(Fault::failed(format!(
-                    "the probe ended with {status}: {}",
-                    String::from_utf8_lossy(&output.stderr).trim()
-                ))),
+                status => Err(Fault::failed(format!("the probe ended with {status}: {}", String::from_utf8_lossy(&output.stderr).trim()))),
             }
         }
     });

@@ -8,7 +8,7 @@ use crate::model::world::{PoolHost, PoolSeen};
 use crate::model::{Fault, Result, document};
 use crate::store::Store;
 use async_trait::async_trait;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The memory of balancers: the store.

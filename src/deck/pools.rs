@@ -179,7 +179,10 @@ impl Deck {
             lines.push(format!("{}: {whose}{edited}; {} nodes, all stay", host.host, host.nodes.len()));
         }
         if let (Some(owner), Some(new)) = (self.other_owner(catalog, balancer, pool).await?, swarm_of(catalog, balancer, pool)) {
-            lines.push(format!("! it belongs to {}; from now on to {}, whose next dispatch takes the other's nodes out", owner.name, new.name));
+            lines.push(format!(
+                "! it belongs to {}; from now on to {}, whose next dispatch takes the other's nodes out",
+                owner.name, new.name
+            ));
         }
         Ok(lines)
     }
@@ -223,7 +226,11 @@ impl Deck {
     pub(super) async fn owe_pool(&self, plan: &Plan) -> Result<()> {
         let Some(change) = &plan.pool else { return Ok(()) };
         for host in &change.left_out {
-            let owed = PoolOwed { run: plan.id.clone(), what: format!("{} of {} went without it", plan.verb, plan.swarm), since_ms: self.now_ms() };
+            let owed = PoolOwed {
+                run: plan.id.clone(),
+                what: format!("{} of {} went without it", plan.verb, plan.swarm),
+                since_ms: self.now_ms(),
+            };
             self.store.keep(OWED, &format!("{}/{}/{host}", change.balancer, change.pool), &owed, self.now_ms()).await?;
         }
         Ok(())
@@ -350,9 +357,11 @@ fn repair_lines(installation: &str, pool: &str, hosts: &[HostNodes]) -> Result<V
             return Err(Fault::refused(format!("pool {pool} is of installation {id} now")).on(&host.host).next("adopt it first"));
         }
         let Some(written) = &host.written else {
-            return Err(Fault::refused(format!("what was last written to pool {pool} is not remembered, so there is nothing to go back to"))
-                .on(&host.host)
-                .next("swarmdeck adopt pool keeps it as it is; a dispatch writes it anew"));
+            return Err(Fault::refused(format!(
+                "what was last written to pool {pool} is not remembered, so there is nothing to go back to"
+            ))
+            .on(&host.host)
+            .next("swarmdeck adopt pool keeps it as it is; a dispatch writes it anew"));
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (now, then) = (text(host.text.as_deref().unwrap_or_default()), text(written));
@@ -404,3 +413,7 @@ fn put_back_lines(pool: &str, node: &str, hosts: &[HostNodes]) -> Result<Vec<Str
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pools_tests.rs"]
+mod tests;

@@ -79,19 +79,26 @@ mod tests {
 
     #[test]
     fn a_probe_is_one_plain_request() {
-        let parts = |address: &str, port, path: &str, name: &str| Request {
-            address: address.into(),
-            port,
-            path: path.into(),
-            name: name.into(),
-        };
+        let parts =
+            |address: &str, port, path: &str, name: &str| Request { address: address.into(), port, path: path.into(), name: name.into() };
         assert_eq!(request("http://127.0.0.1", None).unwrap(), parts("127.0.0.1", 80, "/", "127.0.0.1"));
         assert_eq!(request("http://shop.example:8080/a?b=c", None).unwrap(), parts("shop.example", 8080, "/a?b=c", "shop.example:8080"));
         assert_eq!(request("http://[::1]:81/x", Some("shop.example")).unwrap(), parts("::1", 81, "/x", "shop.example"));
         assert_eq!(request("http://[::1]/x", None).unwrap(), parts("::1", 80, "/x", "[::1]"));
         for bad in [
-            "https://shop/", "shop/", "http://", "http:///x", "http://a b/", "http://a/x y", "http://a/\r\nX: y", "http://u:p@a/", "http://a:0/",
-            "http://a:x/", "http://-a/", "http://[x]/", "http://a/#b",
+            "https://shop/",
+            "shop/",
+            "http://",
+            "http:///x",
+            "http://a b/",
+            "http://a/x y",
+            "http://a/\r\nX: y",
+            "http://u:p@a/",
+            "http://a:0/",
+            "http://a:x/",
+            "http://-a/",
+            "http://[x]/",
+            "http://a/#b",
         ] {
             assert!(request(bad, None).is_err(), "{bad}");
         }

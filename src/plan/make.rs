@@ -347,12 +347,14 @@ fn left_out(want: &Want, seen: Option<&PoolSeen>) -> Result<Vec<String>> {
     if answering > 0 && needed.is_some_and(|needed| answering >= seen.hosts.len().min(needed as usize)) {
         return Ok(away.into_iter().map(|(host, _)| host.clone()).collect());
     }
-    Err(Fault::unreachable(format!("pool {}@{} cannot be changed there: {why}", seen.pool, seen.balancer)).on(host).at("plan").next(format!(
-        "bring it back: the swarm's rule is `absent: {}`, {answering} of {} hosts of balancer {} answer",
-        want.swarm.absent,
-        seen.hosts.len(),
-        seen.balancer
-    )))
+    Err(Fault::unreachable(format!("pool {}@{} cannot be changed there: {why}", seen.pool, seen.balancer)).on(host).at("plan").next(
+        format!(
+            "bring it back: the swarm's rule is `absent: {}`, {answering} of {} hosts of balancer {} answer",
+            want.swarm.absent,
+            seen.hosts.len(),
+            seen.balancer
+        ),
+    ))
 }
 
 fn sends(want: &Want, start: &[PlannedProc]) -> Vec<Send> {
