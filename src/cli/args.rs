@@ -185,8 +185,11 @@ pub enum Command {
         #[command(subcommand)]
         what: Adopt,
     },
-    /// Balancers and the nodes of their pools.
-    Balancers,
+    /// Pools on their balancer hosts: nodes, connections, edits by hand; and what is done to one.
+    Balancers {
+        #[command(subcommand)]
+        command: Option<BalancerCommand>,
+    },
     /// Finish or undo what an earlier process left behind, once.
     Upkeep,
     /// Shell completions.
@@ -217,12 +220,42 @@ pub enum HostCommand {
     },
 }
 
+/// Of `balancers`.
+#[derive(Debug, Subcommand)]
+pub enum BalancerCommand {
+    /// Go back to what we last wrote to a pool, where somebody edited it since.
+    Repair {
+        /// POOL@BALANCER, or POOL.
+        pool: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Take a node out of a pool: it gets nothing new, and goes on with what it has.
+    Drain {
+        /// POOL@BALANCER, or POOL.
+        pool: String,
+        /// HOST:PORT.
+        node: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Put back a node that was taken out.
+    PutBack {
+        /// POOL@BALANCER, or POOL.
+        pool: String,
+        /// HOST:PORT.
+        node: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+}
+
 /// Of `adopt`.
 #[derive(Debug, Subcommand)]
 pub enum Adopt {
-    /// A pool's file that an operator or another tool wrote: its nodes stay, dispatches may change it from then on.
+    /// A pool that an operator or another tool wrote, or that another swarm has: its nodes stay, dispatches may change it from then on.
     Pool {
-        /// POOL@BALANCER.
+        /// POOL@BALANCER, or POOL.
         name: String,
         #[command(flatten)]
         yes: Yes,

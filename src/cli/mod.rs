@@ -1,6 +1,7 @@
 //! Face 1: the verbs as subcommands; tables, YAML, JSON. stdout holds the result, progress goes to stderr.
 
 pub mod args;
+mod balancers;
 mod dispatch;
 mod moving;
 mod print;
@@ -72,7 +73,7 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
         Command::Adopt { what } => verbs::adopt(deck, what).await,
-        Command::Balancers => verbs::get(deck, "balancers", None).await,
+        Command::Balancers { command } => balancers::run(deck, command).await,
         Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
     }
 }

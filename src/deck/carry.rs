@@ -96,6 +96,7 @@ impl Deck {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
         }
         self.claim_pool(catalog, plan).await?;
+        self.pay_change(catalog, plan, held).await?;
         let before = self.reserve(catalog, plan).await?;
         let hands = self.hands(catalog, plan, release, held, before, true).await?;
         let mut dispatch = self.header(plan, &entry.name, why);
@@ -229,6 +230,7 @@ impl Deck {
     /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
     async fn claim_pool(&self, catalog: &Catalog, plan: &Plan) -> Result<()> {
         let Some(pool) = &plan.pool else { return Ok(()) };
+        self.refuse_taken(catalog, Some(pool)).await?;
         if let Some(owner) = self.store.pool_owner(&pool.balancer, &pool.pool).await?
             && !catalog.swarms.iter().any(|entry| {
                 entry.id == owner && entry.body.pool.as_ref() == Some(&pool.pool) && entry.body.balancer.as_ref() == Some(&pool.balancer)
@@ -340,7 +342,8 @@ impl Deck {
             }
         }
         let (paid, owing) = self.pay_debts().await?;
-        failed.or(owing).map_or(Ok(Upkept { ended, paid }), Err)
+        let pools = self.pay_pools().await.map(drop);
+        failed.or(owing).map_or(pools.map(|()| Upkept { ended, paid }), Err)
     }
 
     /// A dispatch by number or id.

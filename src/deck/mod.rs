@@ -17,6 +17,7 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+mod pools;
 mod prepare;
 mod proc_verbs;
 pub mod verbs;
@@ -28,6 +29,7 @@ pub use apply::{Applied, ObjectChange};
 pub use carry::{Carried, Stop, Upkept};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
+pub use pools::{PoolPlan, PoolVerb};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
 

@@ -1,5 +1,6 @@
 //! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
 
+use crate::model::probe::Probe;
 use crate::model::units::Absent;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,12 @@ pub struct PoolChange {
     pub after: Vec<String>,
     /// What it holds on the way, batch by batch.
     pub stages: Vec<PoolStage>,
+    /// Balancer hosts that are away and are left as they are; each is owed the change, and does not count until it is made there.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// The request that must be answered through each of its hosts.
+    #[serde(default)]
+    pub probe: Option<Probe>,
 }
 
 /// What a pool holds in one batch; each sorted.

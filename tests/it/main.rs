@@ -4,6 +4,7 @@
 mod support;
 
 mod bad_input;
+mod balancers;
 mod boundaries;
 mod console;
 mod demo;
