@@ -287,6 +287,21 @@ pub fn get(fleet: &Fleet, path: &str) -> String {
     text
 }
 
+/// A request that nginx's present workers go on receiving until this is dropped: a drain waits for them that long.
+pub struct Hold(TcpStream);
+
+impl Hold {
+    pub fn on(fleet: &Fleet) -> Self {
+        let mut stream = TcpStream::connect((fleet.addr("lb01"), 80)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").unwrap();
+        let mut goes_on = [0; 12];
+        stream.read_exact(&mut goes_on).unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100");
+        Self(stream)
+    }
+}
+
 /// Every one of some requests is answered with all of these words.
 pub fn answers(fleet: &Fleet, words: &[&str]) {
     for _ in 0..12 {
