@@ -274,6 +274,7 @@ impl Deck {
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
         }
+        self.free_what_the_dead_held().await?;
         failed.map_or(Ok(ended), Err)
     }
 

@@ -117,7 +117,7 @@ async fn renew(store: Store, state: Arc<Mutex<State>>, since_boot: fn() -> Durat
 
 impl Deck {
     /// Takes a lease. One whose holder is dead is taken over: its lock in this home is free, or its beat stands still for
-    /// [`LIFE`]. Otherwise refused, saying who holds it, for what, and at which step.
+    /// [`LIFE`] (it is stopped, or on another machine). Otherwise refused, saying who holds it, for what, and at which step.
     pub(super) async fn acquire(&self, name: &str, why: &str, run: &str, min_epoch: i64) -> Result<Held> {
         let wanted = Lease {
             name: name.into(),
@@ -136,9 +136,8 @@ impl Deck {
             };
             let dead = match HolderLock::look(&self.home, &busy.holder) {
                 Liveness::Dead => true,
-                Liveness::Alive => return Err(self.held_by(&busy).await),
-                // The holder may be on another machine: its beat decides.
-                Liveness::Unknown => watch.is_dead(&busy, (self.outside.since_boot)(), LIFE),
+                // It may be stopped, or on another machine: its beat decides.
+                Liveness::Alive | Liveness::Unknown => watch.is_dead(&busy, (self.outside.since_boot)(), LIFE),
             };
             if dead {
                 acquired = self.store.take_over(&busy, &wanted, min_epoch).await?;
@@ -151,6 +150,16 @@ impl Deck {
                 _ => acquired = self.store.acquire(&wanted, min_epoch).await?,
             }
         }
+    }
+
+    /// Gives back what processes that are gone still held: their leases, and the ports of dispatches that were never begun or have ended.
+    pub(super) async fn free_what_the_dead_held(&self) -> Result<()> {
+        for lease in self.store.leases().await? {
+            if HolderLock::look(&self.home, &lease.holder) == Liveness::Dead {
+                self.store.release_lease(&lease).await?;
+            }
+        }
+        self.store.free_ports_of_nobody().await
     }
 
     async fn held_by(&self, lease: &Lease) -> Fault {
