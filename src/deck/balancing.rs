@@ -2,6 +2,7 @@
 
 use super::{Catalog, Deck};
 use crate::balancers::{self, Balancer, Fence, HostNodes, Owner, Remember};
+use crate::hosts::Link;
 use crate::model::entity::Host;
 use crate::model::{Fault, Result, document};
 use crate::store::Store;
@@ -42,11 +43,21 @@ impl Opened {
 impl Deck {
     /// Opens a balancer by name; connects to nothing yet.
     pub async fn open_balancer(&self, catalog: &Catalog, name: &str) -> Result<Opened> {
+        self.open_balancer_over(catalog, name, |link| link).await
+    }
+
+    /// The same, over links that are made of ours.
+    pub(super) async fn open_balancer_over(
+        &self,
+        catalog: &Catalog,
+        name: &str,
+        over: fn(Arc<dyn Link>) -> Arc<dyn Link>,
+    ) -> Result<Opened> {
         let entry = catalog.balancer(name)?;
         let hosts = document::balancer_hosts(&entry.body, &catalog.hosts()?)?;
         let mut links = Vec::new();
         for host in &hosts {
-            links.push((host.name.clone(), self.links.link(host).await?));
+            links.push((host.name.clone(), over(self.links.link(host).await?)));
         }
         let memory = Arc::new(Memory(self.store.clone(), self.outside.now_ms));
         Ok(Opened { balancer: balancers::open(&entry.body, links, memory)?, hosts })

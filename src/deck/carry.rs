@@ -100,7 +100,11 @@ impl Deck {
             ..Event::default()
         };
         self.audit_of(&dispatch, "begun").await?;
-        self.store.create_dispatch(&mut dispatch, &held.lease(), &[begun]).await?;
+        let (lease, events) = (held.lease(), [begun]);
+        let writing = self.store.create_dispatch(&mut dispatch, &lease, &events);
+        #[cfg(debug_assertions)]
+        let writing = crate::dispatch::stop_at::write(writing);
+        writing.await?;
         Ok((dispatch, hands))
     }
 

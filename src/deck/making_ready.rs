@@ -6,6 +6,7 @@ use super::{Catalog, Deck};
 use crate::balancers::Snapshot;
 use crate::dispatch::hands::{Reach, RealHands};
 use crate::dispatch::machine;
+use crate::hosts::Link;
 use crate::model::record::{Audit, Dispatch, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
@@ -14,6 +15,13 @@ use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A link by which a dispatch acts: a debug build can be made to stop there.
+fn acting(link: Arc<dyn Link>) -> Arc<dyn Link> {
+    #[cfg(debug_assertions)]
+    let link = crate::dispatch::stop_at::watched(link);
+    link
+}
 
 impl Deck {
     pub(super) async fn release_of(&self, plan: &Plan) -> Result<Arc<Release>> {
@@ -68,7 +76,7 @@ impl Deck {
         for name in plan.touched_hosts() {
             let reached = async {
                 let host = catalog.host(&name)?;
-                let link = self.links.link(&host).await?;
+                let link = acting(self.links.link(&host).await?);
                 let address = self.address(&host).await;
                 Ok::<_, Fault>(Reach { host, link, address })
             };
@@ -79,7 +87,7 @@ impl Deck {
             }
         }
         let opened = match &plan.pool {
-            Some(pool) => Some(self.open_balancer(catalog, &pool.balancer).await?),
+            Some(pool) => Some(self.open_balancer_over(catalog, &pool.balancer, acting).await?),
             None => None,
         };
         let artifact =

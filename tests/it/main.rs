@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod boundaries;
 mod console;
+mod crash;
 mod demo;
 mod fixtures;
 mod fleet;
