@@ -54,6 +54,7 @@ impl Journal for DeckJournal {
         #[cfg(debug_assertions)]
         let writing = crate::dispatch::stop_at::write(writing);
         writing.await?;
+        self.held.refresh().await?;
         self.held.set_step(progress(run));
         self.deck.refresh_soon();
         Ok(())

@@ -69,6 +69,15 @@ impl Held {
         Ok(())
     }
 
+    /// Renews it at once when its last renewal is a while ago: a machine that was too busy to beat has not lost it by that.
+    pub async fn refresh(&self) -> Result<()> {
+        let (age, lease, step) = {
+            let state = locked(&self.state);
+            ((self.since_boot)().saturating_sub(state.renewed), state.lease.clone(), state.step.clone())
+        };
+        if age > LIFE / 4 { renewed(&self.store, &self.state, self.since_boot, &lease, &step).await } else { Ok(()) }
+    }
+
     /// Gives it back.
     pub async fn release(mut self) -> Result<()> {
         self.renewing.abort();
@@ -98,20 +107,28 @@ async fn renew(store: Store, state: Arc<Mutex<State>>, since_boot: fn() -> Durat
             let state = locked(&state);
             (state.lease.clone(), state.step.clone())
         };
-        // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
-        let asked = since_boot();
-        match store.renew(&lease, &step).await {
-            Ok(renewed) => {
-                let mut state = locked(&state);
-                (state.lease, state.renewed) = (renewed, asked);
-            }
-            Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
-                locked(&state).lost = Some(fault);
-                return;
-            }
-            // A store that does not answer may answer again; half the life decides.
-            Err(_) => {}
+        if renewed(&store, &state, since_boot, &lease, &step).await.is_err() {
+            return;
         }
+    }
+}
+
+/// Renews it once; refused when it is lost for good.
+async fn renewed(store: &Store, state: &Mutex<State>, since_boot: fn() -> Duration, lease: &Lease, step: &str) -> Result<()> {
+    // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
+    let asked = since_boot();
+    match store.renew(lease, step).await {
+        Ok(renewed) => {
+            let mut state = locked(state);
+            (state.lease, state.renewed) = (renewed, asked);
+            Ok(())
+        }
+        Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
+            locked(state).lost = Some(fault.clone());
+            Err(fault)
+        }
+        // A store that does not answer may answer again; half the life decides.
+        Err(_) => Ok(()),
     }
 }
 
