@@ -8,6 +8,8 @@ mod boundaries;
 mod console;
 mod crash;
 mod demo;
+mod faults;
 mod fixtures;
 mod fleet;
 mod main_job;
+mod requests;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use swarmdeck::deck::demo::load::Load;
+use swarmdeck::deck::demo::load::{Ended, Load};
 
 /// A home, repositories, and the document of `fixtures/fleet.yaml` with their places in it.
 pub struct Deck {
@@ -402,28 +402,53 @@ pub fn answers(fleet: &Fleet, words: &[&str]) {
 /// Requests through the load balancer all the time, until [`Requests::end`].
 pub struct Requests {
     runtime: tokio::runtime::Runtime,
-    load: Load,
+    loads: Vec<Load>,
 }
 
 impl Requests {
+    /// Over kept connections; v1 and v2 may answer.
     pub fn start(fleet: &Fleet) -> Self {
-        rustls::crypto::ring::default_provider().install_default().ok();
+        let requests = Self::of(|url| vec![Load::start(url, 3, "v1")], fleet);
+        requests.also("v2");
+        requests
+    }
+
+    /// Over kept connections, over one each, and some that take five seconds; only v1 may answer.
+    pub fn of_all_kinds(fleet: &Fleet) -> Self {
+        let slow = |url: &str| Load::start(&format!("{url}slow?s=5"), 1, "v1");
+        let closing_slow = |url: &str| Load::start_closing(&format!("{url}slow?s=5"), 1, "v1");
+        Self::of(|url| vec![Load::start(url, 3, "v1"), Load::start_closing(url, 2, "v1"), slow(url), closing_slow(url)], fleet)
+    }
+
+    fn of(loads: impl FnOnce(&str) -> Vec<Load>, fleet: &Fleet) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let url = format!("http://{}/", fleet.addr("lb01"));
-        let load = runtime.block_on(async { Load::start(&url, 3, "v1") });
-        load.also("v2");
-        Self { runtime, load }
+        let loads = runtime.block_on(async { loads(&url) });
+        Self { runtime, loads }
+    }
+
+    /// From now on this version may answer, too.
+    pub fn also(&self, version: &str) {
+        self.loads.iter().for_each(|load| load.also(version));
+    }
+
+    /// Requests that begin from now on may only be answered by this version.
+    pub fn only(&self, version: &str) {
+        self.loads.iter().for_each(|load| load.only(version));
     }
 
     /// None has failed until now.
     pub fn none_failed(&self, when: &str) {
-        assert_eq!(self.load.so_far().1, 0, "failed requests after {when}");
+        assert!(self.loads.iter().all(|load| load.so_far().1 == 0), "failed requests after {when}");
     }
 
     /// None may have failed, and there must have been some.
     pub fn end(self) {
-        let swarmdeck::deck::demo::load::Ended { answered, retried, failed, first_failure: first } = self.runtime.block_on(self.load.end());
+        let ended: Vec<_> = self.loads.into_iter().map(|load| self.runtime.block_on(load.end())).collect();
+        let sum = |of: fn(&Ended) -> u64| ended.iter().map(of).sum::<u64>();
+        let (answered, retried, failed) = (sum(|end| end.answered), sum(|end| end.retried), sum(|end| end.failed));
         eprintln!("{answered} requests answered, {retried} retried, {failed} failed");
+        let first = ended.iter().find_map(|end| end.first_failure.clone());
         assert_eq!((failed, first), (0, None), "{answered} answered, {retried} retried");
         assert!(answered > 100, "only {answered} requests");
     }
