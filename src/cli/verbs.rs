@@ -2,7 +2,7 @@
 
 use super::args::{Adopt, Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
-use super::print::{Report, err, out};
+use super::print::{self, Report, err, out};
 use crate::deck::look::EditTarget;
 use crate::deck::{Deck, Outside, demo};
 use crate::model::document::Kind;

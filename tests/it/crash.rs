@@ -17,7 +17,7 @@ const HOSTS: [&str; 4] = ["h001", "h002", "h003", "h004"];
 const SAMPLE: Duration = Duration::from_secs(240);
 /// So many writes, and scripts and uploads, a sample is chosen from; a point beyond the last one is a dispatch that ends by itself.
 const WRITES: usize = 22;
-const EFFECTS: usize = 48;
+const EFFECTS: usize = 32;
 
 /// Four hosts, one swarm with a pool. It goes to and fro between three procs of v1 and four of v2: procs are replaced, and added or taken away.
 fn deck(fleet: &Fleet) -> Deck {
