@@ -63,6 +63,12 @@ pub trait Balancer: Send + Sync {
     async fn raise(&self, fence: &Fence) -> Result<u64>;
 }
 
+/// The nodes that any balancer host has up.
+pub fn up(hosts: &[HostNodes]) -> BTreeSet<String> {
+    let up = |host: &HostNodes| host.nodes.iter().filter(|(_, state)| **state == NodeState::Up).map(|(node, _)| node.clone()).collect::<Vec<_>>();
+    hosts.iter().flat_map(up).collect()
+}
+
 /// A kind of balancer that can be opened by name.
 pub struct Backend {
     /// As in `backend:` of a document.

@@ -1,6 +1,6 @@
 //! Every verb but those of a dispatch: objects, lists, procs, logs, events, hosts, demo.
 
-use super::args::{Adopt, Cli, Demo, Format, HostCommand, ProcArgs};
+use super::args::{Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
 use super::print::{Report, err, out};
 use crate::deck::look::EditTarget;
@@ -170,14 +170,6 @@ pub async fn proc(deck: &Deck, verb: &str, args: &ProcArgs) -> Result<Report> {
     Ok(Report::text(format!("{said}\n"), json!({"done": said})))
 }
 
-pub async fn adopt(deck: &Deck, what: Adopt) -> Result<Report> {
-    let Adopt::Pool { name, yes } = what;
-    confirmed(&format!("adopt pool {name}?"), yes.yes)?;
-    let nodes = deck.pool_adopt(&name, &yes.why).await?;
-    let said = if nodes.is_empty() { "no nodes".into() } else { nodes.join(" ") };
-    Ok(Report::text(format!("pool {name} is ours now; it holds {said}\n"), json!({"pool": name, "nodes": nodes})))
-}
-
 pub async fn uptest(deck: &Deck, swarm: &str) -> Result<Report> {
     let reports = deck.uptest(swarm).await?;
     let failed = reports.iter().any(|report| !report.passed);
@@ -269,10 +261,6 @@ pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> 
             };
             Ok(Report::text(text, json!({"host": name, "done": done})))
         }
-        Some(HostCommand::Claim { name }) => {
-            let before = deck.host_claim(&name, "").await?;
-            let text = format!("{name} is ours now; it was of {}\n", before.as_deref().unwrap_or("nobody"));
-            Ok(Report::text(text, json!({"host": name, "before": before})))
-        }
+        Some(HostCommand::Claim { name, yes }) => super::strays::claim(deck, &name, &yes).await,
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::Secret;
+use crate::deck::{Secret, StrayPlan};
 use crate::deck::look::{DispatchRequest, EditTarget};
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
@@ -32,6 +32,19 @@ pub enum Effect {
         ticket: u64,
         verb: &'static str,
         host: String,
+    },
+    /// Makes the plan of `adopt`, `retire` or `ignore`; nothing is changed.
+    PlanStray {
+        verb: &'static str,
+        place: String,
+        name: String,
+    },
+    /// Does exactly that.
+    Stray(StrayPlan),
+    /// Takes back that something out of place is known.
+    Unignore {
+        place: String,
+        name: String,
     },
     Cancel {
         dispatch: String,
@@ -95,6 +108,8 @@ impl Effect {
             | Effect::QuitAndUndo(_)
             | Effect::Execute { .. }
             | Effect::Proc { .. }
+            | Effect::Stray(_)
+            | Effect::Unignore { .. }
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -106,6 +121,7 @@ impl Effect {
             | Effect::Suspend
             | Effect::Refresh
             | Effect::Plan { .. }
+            | Effect::PlanStray { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

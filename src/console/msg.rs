@@ -1,5 +1,6 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
+use crate::deck::StrayPlan;
 use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
@@ -40,6 +41,8 @@ pub enum Msg {
         lines: Vec<String>,
         echo: bool,
     },
+    /// The plan of a verb on something out of place.
+    StrayPlanned(Result<StrayPlan>),
     Executed(Result<String>),
     BuildStarted(Result<String>),
     /// A verb answered with one line.

@@ -1,5 +1,6 @@
 //! The whole thing without a face: open, look, verbs.
 
+mod adopting;
 mod apply;
 mod balancing;
 mod carry;
@@ -18,12 +19,17 @@ mod masked;
 mod observe;
 mod prepare;
 mod proc_verbs;
+mod renames;
+mod retiring;
+mod strays;
 pub mod verbs;
 
 #[cfg(test)]
 mod tests;
 
 pub use apply::{Applied, ObjectChange};
+pub use renames::Orphaned;
+pub use strays::StrayPlan;
 pub use carry::{Carried, Stop};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};

@@ -54,7 +54,7 @@ impl Deck {
             }
         };
         let verb = if rollback { "rollback" } else { "dispatch" };
-        let plan = self.planned(&catalog, &entry, verb, size, &release, &build, reused).await?;
+        let plan = self.planned(&catalog, &entry, verb, size, &release, &build, reused, request.leave_orphans).await?;
         self.store.keep("plan", &plan.id, &plan, self.now_ms()).await?;
         Ok(plan)
     }
@@ -90,6 +90,11 @@ impl Deck {
         let gone =
             |what: &str| Fault::failed(format!("the {what} of release {id} is not kept any more")).next("dispatch its version instead");
         let release = self.store.release(&id).await?.ok_or_else(|| gone("record"))?;
+        let (then, now) = ((&release.app, &release.config_name, &release.proc_name), (&entry.body.app, &entry.body.config_name, &entry.body.proc_name));
+        if then != now {
+            return Err(Fault::refused(format!("release {} ran as {}-{}-{}; the swarm is {} now", short(&id), then.0, then.1, then.2, entry.name))
+                .next("dispatch its version instead, or change the swarm's app, config and proc back first"));
+        }
         let build = self.store.build(&release.build).await?.ok_or_else(|| gone("build"))?;
         build::Artifacts::of(&self.workspace)?.open(&release.artifact).map_err(|_| gone("artifact"))?;
         Ok((release, build, true))
@@ -348,6 +353,7 @@ impl Deck {
         release: &Release,
         build: &Build,
         reused: bool,
+        leave_orphans: bool,
     ) -> Result<Plan> {
         let swarm = &entry.body;
         let hosts = catalog.squad_hosts(&swarm.squad)?;
@@ -368,7 +374,9 @@ impl Deck {
             let origin = if file == "env" { compiled.env_origin(key) } else { compiled.config_origin(&path) };
             origin.map_or_else(|| "earlier release".to_string(), |origin| origin.layer.to_string())
         };
-        plan::make(&Want {
+        let former: Vec<(String, String)> =
+            self.former_pools(catalog).await?.into_iter().map(|former| (former.balancer, former.pool)).collect();
+        let plan = plan::make(&Want {
             id: &self.new_id(),
             verb,
             who: &self.who,
@@ -384,9 +392,13 @@ impl Deck {
             hosts: &hosts,
             world: &world,
             leased: &leased,
+            former: &former,
+            leave_orphans,
             layer: &layer,
             show: &|key, value| self.shown(key, value),
-        })
+        })?;
+        self.refuse_unclaimed(&plan, &world)?;
+        Ok(plan)
     }
 
     /// As an ordinary user, the local host can run procs only as oneself (issue: Hosts).

@@ -10,7 +10,7 @@ use crate::model::entity::Host;
 use crate::model::record::Phase;
 use crate::model::release::Release;
 use crate::model::{Fault, Result};
-use crate::plan::{Plan, PlannedProc};
+use crate::plan::{Plan, PlannedProc, PoolChange};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -38,6 +38,15 @@ pub trait Ear: Send + Sync {
     async fn evidence(&self, evidence: &Evidence);
 }
 
+/// A pool besides the plan's own that procs which go are taken out of.
+pub struct OtherPool {
+    pub change: PoolChange,
+    pub balancer: Arc<dyn Balancer>,
+    pub root: String,
+    /// As it was before, byte for byte.
+    pub before: Snapshot,
+}
+
 /// Everything that the steps of one dispatch need.
 pub struct RealHands {
     pub plan: Arc<Plan>,
@@ -50,6 +59,8 @@ pub struct RealHands {
     pub balancer_root: String,
     /// The pool as it was before, byte for byte.
     pub before: Snapshot,
+    /// The pools besides it that the plan takes nodes out of.
+    pub others: Vec<OtherPool>,
     /// The artifact's file in the local store.
     pub artifact: PathBuf,
     pub ear: Arc<dyn Ear>,
@@ -64,7 +75,7 @@ impl Hands for RealHands {
             Phase::Start => self.start(&step.place).await,
             Phase::Prove => self.prove(&step.place, give_up).await,
             Phase::Route => self.route().await,
-            Phase::Drain => self.drain(give_up).await,
+            Phase::Drain => self.drain(&step.place, give_up).await,
             Phase::Soak => self.soak(give_up).await,
             Phase::Retire => self.remove(&step.place, &self.plan.retire, "retire").await,
             _ => Ok(String::new()),
@@ -74,7 +85,7 @@ impl Hands for RealHands {
     async fn undo(&self, step: &StepName) -> Result<String> {
         match step.phase {
             Phase::Start => self.remove(&step.place, &self.plan.start, "undo").await,
-            Phase::Route | Phase::Drain => self.put_pool_back().await,
+            Phase::Route | Phase::Drain => self.put_pool_back(&step.place).await,
             _ => Ok("nothing to take back".into()),
         }
     }
@@ -89,22 +100,29 @@ impl RealHands {
         Fence { root: host.root.clone(), installation: self.installation.clone(), key: self.plan.swarm_id.clone(), epoch: self.epoch }
     }
 
-    fn pool(&self) -> Result<(&Arc<dyn Balancer>, &crate::plan::PoolChange, balancers::Fence)> {
+    fn pool(&self) -> Result<(&Arc<dyn Balancer>, &PoolChange, balancers::Fence)> {
         let (Some(balancer), Some(pool)) = (&self.balancer, &self.plan.pool) else {
             return Err(Fault::failed("the plan has a pool and no balancer was opened for it"));
         };
-        let fence = balancers::Fence {
-            installation: self.installation.clone(),
-            key: format!("pool/{}/{}", pool.balancer, pool.pool),
-            epoch: self.epoch,
-            root: self.balancer_root.clone(),
-        };
-        Ok((balancer, pool, fence))
+        Ok((balancer, pool, self.pool_fence(pool, &self.balancer_root)))
+    }
+
+    fn pool_fence(&self, pool: &PoolChange, root: &str) -> balancers::Fence {
+        let (installation, key) = (self.installation.clone(), format!("pool/{}", pool.place()));
+        balancers::Fence { installation, key, epoch: self.epoch, root: root.to_string() }
+    }
+
+    fn other(&self, place: &str) -> Option<(&OtherPool, balancers::Fence)> {
+        let other = self.others.iter().find(|other| other.change.place() == place)?;
+        Some((other, self.pool_fence(&other.change, &other.root)))
     }
 
     async fn raise(&self, place: &str) -> Result<String> {
         if place.contains('/') {
-            let (balancer, _, fence) = self.pool()?;
+            let (balancer, fence) = match self.other(place) {
+                Some((other, fence)) => (&other.balancer, fence),
+                None => self.pool().map(|(balancer, _, fence)| (balancer, fence))?,
+            };
             let seen = balancer.raise(&fence).await?;
             if seen > self.epoch {
                 return Err(Fault::refused(format!("the pool is fenced at epoch {seen}, ours is {}: somebody else took over", self.epoch)));
@@ -170,12 +188,22 @@ impl RealHands {
         Ok(format!("{} nodes: {} new beside {} old", during.len(), pool.added().len(), pool.before.len()))
     }
 
-    async fn drain(&self, give_up: watch::Receiver<bool>) -> Result<String> {
-        let (balancer, pool, fence) = self.pool()?;
+    async fn drain(&self, place: &str, give_up: watch::Receiver<bool>) -> Result<String> {
+        let (balancer, pool, fence, after) = match self.other(place) {
+            // Two balancers may write one and the same file: what was routed since stays.
+            Some((other, fence)) => {
+                let mut now = balancers::up(&other.balancer.nodes(&other.change.pool).await?);
+                now.retain(|node| !other.change.removed().contains(&node));
+                (&other.balancer, &other.change, fence, now)
+            }
+            None => {
+                let (balancer, pool, fence) = self.pool()?;
+                (balancer, pool, fence, pool.after.iter().cloned().collect())
+            }
+        };
         if !pool.is_change() {
             return Ok("nothing to drain".into());
         }
-        let after: BTreeSet<String> = pool.after.iter().cloned().collect();
         let removed: BTreeSet<String> = pool.removed().into_iter().cloned().collect();
         balancer.set(&pool.pool, &after, &fence).await?;
         balancer.verify(&pool.pool, &after).await?;
@@ -202,9 +230,12 @@ impl RealHands {
         Ok(format!("soaked {}", humantime::format_duration(soak)))
     }
 
-    async fn put_pool_back(&self) -> Result<String> {
-        let (balancer, pool, fence) = self.pool()?;
-        balancer.restore(&pool.pool, &self.before, &fence).await?;
+    async fn put_pool_back(&self, place: &str) -> Result<String> {
+        let (balancer, pool, fence, before) = match self.other(place) {
+            Some((other, fence)) => (&other.balancer, &other.change, fence, &other.before),
+            None => self.pool().map(|(balancer, pool, fence)| (balancer, pool, fence, &self.before))?,
+        };
+        balancer.restore(&pool.pool, before, &fence).await?;
         Ok(format!("pool as before: {} nodes", pool.before.len()))
     }
 

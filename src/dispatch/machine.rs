@@ -86,13 +86,14 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
         }));
     };
     let pool: Vec<String> =
-        plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(|pool| format!("{}/{}", pool.balancer, pool.pool)).collect();
-    add(Phase::Fence, plan.touched_hosts().into_iter().chain(pool.clone()).collect());
+        plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(crate::plan::PoolChange::place).collect();
+    let others: Vec<String> = plan.other_pools.iter().map(crate::plan::PoolChange::place).collect();
+    add(Phase::Fence, plan.touched_hosts().into_iter().chain(pool.clone()).chain(others.clone()).collect());
     add(Phase::Distribute, hosts(plan.start.iter()));
     add(Phase::Start, hosts(plan.start.iter()));
     add(Phase::Prove, hosts(plan.start.iter().chain(&plan.keep)));
     add(Phase::Route, pool.clone());
-    add(Phase::Drain, pool);
+    add(Phase::Drain, pool.into_iter().chain(others).collect());
     if plan.timing.soak_ms > 0 && !plan.start.is_empty() {
         add(Phase::Soak, vec![String::new()]);
     }

@@ -1,12 +1,13 @@
 //! Makes the exact plan of one dispatch from what is wanted and what the hosts report now.
 
 use super::change::{Shown, changes};
+use super::orphans;
 use super::place::{Room, place};
 use super::types::{HostLine, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, Timing};
 use crate::model::entity::{Host, Swarm};
 use crate::model::name::ProcName;
 use crate::model::release::{Build, Release};
-use crate::model::world::{HostState, Owner, Proc, ProcState, World};
+use crate::model::world::{HostSeen, HostState, Owner, Proc, ProcState, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub struct Want<'a> {
     pub world: &'a World,
     /// Ports leased to other dispatches, by host name.
     pub leased: &'a BTreeMap<String, BTreeSet<u16>>,
+    /// (balancer, pool) that belong to no swarm any more: procs that go are taken out of them.
+    pub former: &'a [(String, String)],
+    /// Leave orphans as they are: neither unrouted by name nor retired.
+    pub leave_orphans: bool,
     /// The layer that decides each key of (`config`|`env`, key).
     pub layer: &'a dyn Fn(&str, &str) -> String,
     /// How a value is shown: secrets as keyed hashes.
@@ -61,6 +66,7 @@ pub fn make(want: &Want) -> Result<Plan> {
     let keep: Vec<PlannedProc> = keep.iter().filter_map(|proc| planned_old(want, proc)).collect();
     let retire: Vec<PlannedProc> = retire.iter().filter_map(|proc| planned_old(want, proc)).collect();
     let pool = pool_change(want, &start, &keep)?;
+    let other_pools = orphans::other_pools(want, &retire)?;
     let send = sends(want, &start);
     let mut plan = Plan {
         id: want.id.to_string(),
@@ -81,6 +87,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         retire,
         send,
         pool,
+        other_pools,
         uptests: want.release.uptests.clone(),
         listens: want.swarm.must_listen(),
         timing: Timing {
@@ -105,10 +112,11 @@ pub fn make(want: &Want) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Every proc that is stamped as this swarm's, wherever it is.
+/// Every proc that is stamped as this swarm's, wherever it is and whatever it was called then, and orphans that it names.
 fn procs_of<'a>(want: &Want<'a>) -> Vec<&'a Proc> {
-    let is_mine = |proc: &&Proc| proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == want.swarm_id);
-    want.world.procs().filter(is_mine).collect()
+    let concerned = |proc: &&Proc| !(want.leave_orphans && proc.owner == Owner::Orphan);
+    let of = |host: &'a HostSeen| host.procs.iter().filter(|proc| orphans::concerns(proc, &host.squad, want.swarm_id, want.swarm));
+    want.world.hosts.values().flat_map(of).filter(concerned).collect()
 }
 
 /// DESIGN promise 4: an unreachable host is not empty. With procs of this swarm last seen there, `absent: abort`.
@@ -152,7 +160,7 @@ fn nowhere(want: &Want) -> Fault {
 
 fn is_current(want: &Want, proc: &Proc) -> bool {
     let alive = matches!(proc.state, ProcState::Running | ProcState::Starting);
-    alive && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
+    alive && proc.owner == Owner::Ours && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
 }
 
 /// The rooms of every active host that answers.
@@ -164,6 +172,8 @@ fn rooms(want: &Want, keep: &[&Proc]) -> Vec<Room> {
             let seen = want.world.hosts.get(&host.name).filter(|seen| seen.is_ok())?;
             let mut used: BTreeSet<u16> = seen.procs.iter().filter_map(|proc| proc.port).collect();
             used.extend(&seen.listening);
+            // A node without its proc would route to whatever gets that port.
+            used.extend(orphans::routed_ports(want.world, &seen.address));
             used.extend(want.leased.get(&host.name).unwrap_or(&nothing));
             Some(Room {
                 host: host.name.clone(),
@@ -221,7 +231,8 @@ fn planned_new(want: &Want, n: usize, host: &str, address: &str, port: u16) -> P
 }
 
 fn planned_old(want: &Want, proc: &Proc) -> Option<PlannedProc> {
-    let port = proc.port?;
+    // One that was adopted may have none.
+    let port = proc.port.unwrap_or(0);
     let address = &want.world.hosts.get(&proc.host)?.address;
     Some(PlannedProc {
         host: proc.host.clone(),
@@ -272,7 +283,7 @@ fn facts(release: &Release, build: Option<&Build>) -> ReleaseFacts {
 
 fn host_lines(want: &Want, plan: &Plan) -> Vec<HostLine> {
     let ports = |procs: &[PlannedProc], host: &str| procs.iter().filter(|proc| proc.host == host).map(|proc| proc.port).collect::<Vec<_>>();
-    want.hosts
+    let squad = want.hosts
         .iter()
         .map(|host| {
             let seen = want.world.hosts.get(&host.name);
@@ -295,8 +306,8 @@ fn host_lines(want: &Want, plan: &Plan) -> Vec<HostLine> {
                 note,
                 warn,
             }
-        })
-        .collect()
+        });
+    squad.chain(orphans::other_hosts(want, plan, &ports)).collect()
 }
 
 fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
@@ -307,6 +318,7 @@ fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
     if want.size == 0 && plan.pool.is_some() {
         all.push("size 0: the pool will be empty and nobody serves".into());
     }
+    all.extend(orphans::warnings(want, plan));
     all
 }
 

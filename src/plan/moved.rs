@@ -40,7 +40,7 @@ pub fn moved(plan: &Plan, world: &World) -> Vec<String> {
             all.push(format!("port {} on {} is taken now", new.port, new.host));
         }
     }
-    if let Some(pool) = &plan.pool {
+    for pool in plan.pool.iter().chain(&plan.other_pools) {
         let now: Vec<String> = world.pool(&pool.balancer, &pool.pool).map(|seen| seen.nodes.iter().cloned().collect()).unwrap_or_default();
         if now != pool.before {
             all.push(format!("pool {}@{} holds [{}] now, [{}] then", pool.pool, pool.balancer, now.join(" "), pool.before.join(" ")));

@@ -11,6 +11,7 @@ mod palette;
 mod plan;
 mod question;
 mod settle;
+mod strays;
 mod verbs;
 
 use super::effect::Effect;

@@ -124,6 +124,9 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
             };
             confirm(state, Confirm::new(format!("Provision {host}?"), lines, vec![go]));
         }
+        ("retire", Target::Proc(place, name)) | ("adopt" | "retire-stray" | "ignore", Target::Stray(place, name)) => {
+            return super::strays::begin(state, verb, place, name);
+        }
         (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
         ("cancel", Target::Dispatch(id)) => {
             let lines = vec![
