@@ -5,10 +5,11 @@ mod make;
 mod moved;
 mod orphans;
 mod place;
+mod rollout;
 pub mod types;
 
 pub use change::Shown;
-pub use make::{Want, make};
+pub use make::{Replace, Want, make};
 pub use moved::moved;
 pub use orphans::concerns;
-pub use types::{HostLine, KeyChange, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, Timing};
+pub use types::{HostLine, KeyChange, Plan, PlannedProc, PoolChange, PoolStage, ReleaseFacts, Send, Timing};

@@ -17,16 +17,24 @@ pub fn concerns(proc: &Proc, squad: &str, swarm_id: &str, swarm: &Swarm) -> bool
 
 /// Pools besides the swarm's own that procs which go are nodes of: they leave those that belong to nobody. In a pool of another
 /// swarm only that swarm's own dispatch may change what is routed.
-pub(super) fn other_pools(want: &Want, retire: &[PlannedProc]) -> Result<Vec<PoolChange>> {
+pub(super) fn other_pools(want: &Want, retire: &[PlannedProc], lost: &[PlannedProc], in_place: bool) -> Result<Vec<PoolChange>> {
     let own = want.swarm.balancer.as_ref().zip(want.swarm.pool.as_ref());
     let mut all = Vec::new();
     for seen in want.world.pools.iter().filter(|seen| own != Some((&seen.balancer, &seen.pool))) {
-        let gone: BTreeSet<&String> = retire.iter().map(|proc| &proc.node).filter(|node| seen.nodes.contains(*node)).collect();
+        let gone: BTreeSet<&String> = retire.iter().chain(lost).map(|proc| &proc.node).filter(|node| seen.nodes.contains(*node)).collect();
         let Some(first) = gone.first() else { continue };
         if !want.former.contains(&(seen.balancer.clone(), seen.pool.clone())) {
             return Err(Fault::refused(format!("{first} would go, and is in pool {}@{} of another swarm", seen.pool, seen.balancer))
                 .at("plan")
                 .next("dispatch the swarm that has that pool first: its plan takes the node out, then it is drained"));
+        }
+        if in_place {
+            return Err(Fault::refused(format!(
+                "in place {first} would stop before anything serves instead of it, and is still in pool {}@{}",
+                seen.pool, seen.balancer
+            ))
+            .at("plan")
+            .next("take `in_place` away for this dispatch"));
         }
         if let Some(trouble) = seen.trouble.first() {
             return Err(Fault::refused(format!("pool {}@{} cannot be trusted as it is: {trouble}", seen.pool, seen.balancer))
@@ -35,7 +43,7 @@ pub(super) fn other_pools(want: &Want, retire: &[PlannedProc]) -> Result<Vec<Poo
         }
         let before: Vec<String> = seen.nodes.iter().cloned().collect();
         let after = before.iter().filter(|node| !gone.contains(*node)).cloned().collect();
-        all.push(PoolChange { balancer: seen.balancer.clone(), pool: seen.pool.clone(), during: before.clone(), before, after });
+        all.push(PoolChange { balancer: seen.balancer.clone(), pool: seen.pool.clone(), before, after, stages: Vec::new() });
     }
     Ok(all)
 }
