@@ -65,7 +65,9 @@ pub trait Balancer: Send + Sync {
 
 /// The nodes that any balancer host has up.
 pub fn up(hosts: &[HostNodes]) -> BTreeSet<String> {
-    let up = |host: &HostNodes| host.nodes.iter().filter(|(_, state)| **state == NodeState::Up).map(|(node, _)| node.clone()).collect::<Vec<_>>();
+    let up = |host: &HostNodes| {
+        host.nodes.iter().filter(|(_, state)| **state == NodeState::Up).map(|(node, _)| node.clone()).collect::<Vec<_>>()
+    };
     hosts.iter().flat_map(up).collect()
 }
 

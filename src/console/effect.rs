@@ -1,7 +1,7 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::{Secret, StrayPlan};
 use crate::deck::look::{DispatchRequest, EditTarget};
+use crate::deck::{Secret, StrayPlan};
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
 #[derive(Debug, Clone, PartialEq, Eq)]

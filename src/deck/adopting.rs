@@ -42,7 +42,10 @@ impl Deck {
             lines.push(format!("stamp {} on {} as a proc of {} ({}{pid})", proc.name, host.name, entry.name, proc.state.word()));
             if !matches {
                 let (app, config, name) = names(proc);
-                asks.push(format!("{} runs {app}-{config}-{name}, not {}: it would count as that until it is retired", proc.name, entry.name));
+                asks.push(format!(
+                    "{} runs {app}-{config}-{name}, not {}: it would count as that until it is retired",
+                    proc.name, entry.name
+                ));
             }
             if let Some(of) = proc.foreign_of.as_ref().filter(|_| proc.owner == Owner::Foreign) {
                 asks.push(format!("{} is foreign, of {of}: nothing else may change it from then on", proc.name));

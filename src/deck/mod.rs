@@ -29,13 +29,13 @@ pub mod verbs;
 mod tests;
 
 pub use apply::{Applied, ObjectChange};
-pub use renames::Orphaned;
-pub use strays::StrayPlan;
 pub use carry::{Carried, Stop};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
+pub use renames::Orphaned;
+pub use strays::StrayPlan;
 
 pub use crate::hosts::{NoPrompt, Prompt, Question, Secret};
 pub use crate::store::Home;

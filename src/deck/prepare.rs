@@ -89,10 +89,18 @@ impl Deck {
         let gone =
             |what: &str| Fault::failed(format!("the {what} of release {id} is not kept any more")).next("dispatch its version instead");
         let release = self.store.release(&id).await?.ok_or_else(|| gone("record"))?;
-        let (then, now) = ((&release.app, &release.config_name, &release.proc_name), (&entry.body.app, &entry.body.config_name, &entry.body.proc_name));
+        let (then, now) =
+            ((&release.app, &release.config_name, &release.proc_name), (&entry.body.app, &entry.body.config_name, &entry.body.proc_name));
         if then != now {
-            return Err(Fault::refused(format!("release {} ran as {}-{}-{}; the swarm is {} now", short(&id), then.0, then.1, then.2, entry.name))
-                .next("dispatch its version instead, or change the swarm's app, config and proc back first"));
+            return Err(Fault::refused(format!(
+                "release {} ran as {}-{}-{}; the swarm is {} now",
+                short(&id),
+                then.0,
+                then.1,
+                then.2,
+                entry.name
+            ))
+            .next("dispatch its version instead, or change the swarm's app, config and proc back first"));
         }
         let build = self.store.build(&release.build).await?.ok_or_else(|| gone("build"))?;
         build::Artifacts::of(&self.workspace)?.open(&release.artifact).map_err(|_| gone("artifact"))?;

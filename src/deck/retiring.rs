@@ -61,9 +61,12 @@ impl Deck {
         let mut asks = Vec::new();
         if proc.owner == Owner::Foreign {
             let Some(of) = &proc.foreign_of else {
-                return Err(Fault::refused(format!("{} was not made by swarmdeck or Velociraptor; only what they made is retired", proc.name))
-                    .on(&proc.host)
-                    .next("remove it with what made it, or: swarmdeck ignore"));
+                return Err(Fault::refused(format!(
+                    "{} was not made by swarmdeck or Velociraptor; only what they made is retired",
+                    proc.name
+                ))
+                .on(&proc.host)
+                .next("remove it with what made it, or: swarmdeck ignore"));
             };
             asks.push(format!("{} is foreign, of {of}: be sure that nobody works with it any more", proc.name));
         }
@@ -71,7 +74,10 @@ impl Deck {
         if let Some(node) = proc.node(&host.address) {
             for pool in world.pools.iter().filter(|pool| pool.nodes.contains(&node)) {
                 if let Some(trouble) = pool.trouble.first() {
-                    return Err(Fault::refused(format!("it is in pool {}@{}, which cannot be trusted as it is: {trouble}", pool.pool, pool.balancer)));
+                    return Err(Fault::refused(format!(
+                        "it is in pool {}@{}, which cannot be trusted as it is: {trouble}",
+                        pool.pool, pool.balancer
+                    )));
                 }
                 lines.push(self.out_of(catalog, world, &pool.balancer, &pool.pool, &node)?);
                 gone.drain = drain_of(catalog, &pool.balancer, &pool.pool);
@@ -92,8 +98,11 @@ impl Deck {
         if left == 0
             && let Some(entry) = catalog.swarms.iter().find(|entry| has(&entry.body) && entry.body.size > 0)
         {
-            return Err(Fault::refused(format!("{node} is the last node of pool {pool}@{balancer}, and {} wants {} procs", entry.name, entry.body.size))
-                .next(format!("swarmdeck dispatch {}: it serves first, then this goes", entry.name)));
+            return Err(Fault::refused(format!(
+                "{node} is the last node of pool {pool}@{balancer}, and {} wants {} procs",
+                entry.name, entry.body.size
+            ))
+            .next(format!("swarmdeck dispatch {}: it serves first, then this goes", entry.name)));
         }
         Ok(format!("take {node} out of pool {pool}@{balancer}, which keeps {left}, and wait for its connections"))
     }

@@ -83,9 +83,8 @@ impl Deck {
 
     /// Pools that were claimed, are in no swarm's text any more, and whose balancer is still there.
     pub(super) async fn former_pools(&self, catalog: &Catalog) -> Result<Vec<Former>> {
-        let has = |swarm: &Swarm, balancer: &str, pool: &str| {
-            swarm.balancer.as_deref() == Some(balancer) && swarm.pool.as_deref() == Some(pool)
-        };
+        let has =
+            |swarm: &Swarm, balancer: &str, pool: &str| swarm.balancer.as_deref() == Some(balancer) && swarm.pool.as_deref() == Some(pool);
         let owners = self.store.pool_owners().await?.into_iter();
         Ok(owners
             .filter(|(balancer, pool, _)| {
@@ -122,8 +121,7 @@ impl Deck {
 
     /// What `adopt`, `retire` or `ignore` would do; nothing is changed. `swarm` is for `adopt`.
     pub async fn stray_plan(&self, verb: &str, place: &str, name: &str, swarm: &str) -> Result<StrayPlan> {
-        let empty =
-            StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), swarm: swarm.into(), ..StrayPlan::default() };
+        let empty = StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), swarm: swarm.into(), ..StrayPlan::default() };
         let catalog = self.catalog().await?;
         let world = self.observe(&catalog, None).await?;
         match verb {
@@ -131,7 +129,8 @@ impl Deck {
             "retire" => Ok(self.retirement(&catalog, &world, empty).await?.0),
             "ignore" => {
                 let all = self.strays_in(&catalog, &world).await?;
-                let stray = all.iter().find(|stray| stray.place == place && stray.name == name).ok_or_else(|| no_stray(place, name, &all))?;
+                let stray =
+                    all.iter().find(|stray| stray.place == place && stray.name == name).ok_or_else(|| no_stray(place, name, &all))?;
                 let lines = vec![
                     format!("remember {name} on {place} as known ({}, {})", stray.kind.word(), stray.whose),
                     "it is not shown as trouble; its port still counts as used".into(),
@@ -147,10 +146,12 @@ impl Deck {
         let catalog = self.catalog().await?;
         let world = self.observe(&catalog, None).await?;
         let empty = StrayPlan { lines: Vec::new(), asks: Vec::new(), ..plan.clone() };
-        let moved = |now: &StrayPlan| match now.lines == plan.lines {
-            true => Ok(()),
-            false => Err(Fault::refused(format!("the world moved since it was shown: now it would be: {}", now.lines.join("; "))).next("look again")),
-        };
+        let moved =
+            |now: &StrayPlan| match now.lines == plan.lines {
+                true => Ok(()),
+                false => Err(Fault::refused(format!("the world moved since it was shown: now it would be: {}", now.lines.join("; ")))
+                    .next("look again")),
+            };
         let done = match plan.verb.as_str() {
             "adopt" => {
                 let (now, procs) = self.adoption(&catalog, &world, empty).await?;
@@ -202,7 +203,11 @@ const IGNORED: &str = "ignored stray";
 /// Whose lease guards a pool: its swarm's, or its own.
 pub(super) fn lease_of_pool(catalog: &Catalog, balancer: &str, pool: &str) -> String {
     let has = |swarm: &Swarm| swarm.balancer.as_deref() == Some(balancer) && swarm.pool.as_deref() == Some(pool);
-    catalog.swarms.iter().find(|entry| has(&entry.body)).map_or_else(|| format!("pool/{balancer}/{pool}"), |entry| format!("swarm/{}", entry.id))
+    catalog
+        .swarms
+        .iter()
+        .find(|entry| has(&entry.body))
+        .map_or_else(|| format!("pool/{balancer}/{pool}"), |entry| format!("swarm/{}", entry.id))
 }
 
 /// What there is, when something was called by a wrong name.
@@ -222,7 +227,8 @@ fn ties(world: &World, id: &str, swarm: &Swarm) -> Vec<(String, bool, bool)> {
     let of_host = |host: &crate::model::world::HostSeen| {
         let ties = host.procs.iter().filter_map(|proc| {
             let by_id = proc.stamp.as_ref()?.swarm == id;
-            let named = proc.app == swarm.app && proc.config == swarm.config_name && proc.proc == swarm.proc_name && host.squad == swarm.squad;
+            let named =
+                proc.app == swarm.app && proc.config == swarm.config_name && proc.proc == swarm.proc_name && host.squad == swarm.squad;
             (by_id || named).then(|| (host.name.clone(), by_id, named))
         });
         ties.collect::<Vec<_>>()

@@ -256,7 +256,13 @@ impl RealHands {
     }
 
     /// Until the connections of removed nodes are gone, at most `drain_timeout`.
-    async fn wait_for(&self, balancer: &dyn Balancer, pool: &str, removed: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
+    async fn wait_for(
+        &self,
+        balancer: &dyn Balancer,
+        pool: &str,
+        removed: &BTreeSet<String>,
+        give_up: watch::Receiver<bool>,
+    ) -> Result<String> {
         let limit = Duration::from_millis(self.plan.timing.drain_timeout_ms);
         let drained = unless(give_up, balancer.drained(pool, removed, limit)).await??;
         Ok(if drained.gone() {

@@ -119,8 +119,7 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
         }));
     };
     let pending = StepState::Pending;
-    let pool: Vec<String> =
-        plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(crate::plan::PoolChange::place).collect();
+    let pool: Vec<String> = plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(crate::plan::PoolChange::place).collect();
     let others: Vec<String> = plan.other_pools.iter().map(crate::plan::PoolChange::place).collect();
     let last = plan.batches() - 1;
     let pools = pool.iter().chain(&others).cloned();

@@ -27,7 +27,9 @@ impl Known<'_> {
 pub fn owner(known: &Known, squad: &str, name: &str, dir: Option<&ProcDir>) -> (Owner, Option<String>, Option<String>) {
     let Some((dir, stamp)) = dir.and_then(|dir| dir.stamp().map(|stamp| (dir, stamp))) else {
         // Its name alone is not enough: an operator's own program may be called anything.
-        let form = |dir: &ProcDir| dir.proc_yaml && (ProcName::parse(name).is_some() || !(dir.theirs("app_name").is_empty() || dir.theirs("proc_name").is_empty()));
+        let form = |dir: &ProcDir| {
+            dir.proc_yaml && (ProcName::parse(name).is_some() || !(dir.theirs("app_name").is_empty() || dir.theirs("proc_name").is_empty()))
+        };
         let theirs = dir.is_some_and(form);
         return (Owner::Foreign, None, theirs.then(|| "velociraptor".to_string()));
     };

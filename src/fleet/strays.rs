@@ -54,9 +54,8 @@ fn of_proc(facts: &Facts, host: &HostSeen, proc: &Proc) -> Option<Stray> {
     };
     let stamp = proc.stamp.as_ref().filter(|_| proc.owner != Owner::Foreign);
     // A directory that a dispatch has just made, or is taking away, is on its way.
-    let moves = |stamp: &crate::model::world::Stamp| {
-        facts.busy.contains(&stamp.swarm) || facts.runs.get(&stamp.dispatch) == Some(&RunState::Open)
-    };
+    let moves =
+        |stamp: &crate::model::world::Stamp| facts.busy.contains(&stamp.swarm) || facts.runs.get(&stamp.dispatch) == Some(&RunState::Open);
     if kind == StrayKind::Ghost && stamp.is_some_and(moves) {
         return None;
     }
@@ -101,9 +100,10 @@ fn whose(facts: &Facts, host: &HostSeen, proc: &Proc) -> (String, Vec<String>) {
         (Owner::Foreign, Some(of)) if of == "velociraptor" => {
             ("velociraptor".into(), vec!["its directory has a proc.yaml of Velociraptor's form and no stamp of ours".into()])
         }
-        (Owner::Foreign, Some(of)) => {
-            (format!("installation {of}"), vec![format!("stamped by installation {of}, as swarm {}; this one is {}", stamp.swarm, facts.known.installation)])
-        }
+        (Owner::Foreign, Some(of)) => (
+            format!("installation {of}"),
+            vec![format!("stamped by installation {of}, as swarm {}; this one is {}", stamp.swarm, facts.known.installation)],
+        ),
         (Owner::Foreign, None) => ("nobody known".into(), vec![format!("no stamp of ours is with it on {}", host.name)]),
         (Owner::Ours, _) => (stamped, Vec::new()),
         (Owner::Orphan, _) => {
@@ -116,8 +116,11 @@ fn whose(facts: &Facts, host: &HostSeen, proc: &Proc) -> (String, Vec<String>) {
                         ("proc", &swarm.proc_name, &proc.proc),
                         ("squad", &swarm.squad, &host.squad),
                     ];
-                    let changed: Vec<String> =
-                        parts.iter().filter(|(_, now, then)| now != then).map(|(part, now, then)| format!("{part} was {then}, is {now}")).collect();
+                    let changed: Vec<String> = parts
+                        .iter()
+                        .filter(|(_, now, then)| now != then)
+                        .map(|(part, now, then)| format!("{part} was {then}, is {now}"))
+                        .collect();
                     format!("stamped as a proc of the swarm that is {} now: {}", swarm.full_name(), changed.join(", "))
                 }
             };
@@ -185,7 +188,9 @@ fn of_leases(facts: &Facts) -> Vec<Stray> {
                 Some(RunState::Ended { number, word, at_ms }) => {
                     (format!("dispatch {number}"), format!("leased to dispatch {number}, which ended: {word}"), *at_ms)
                 }
-                None => (format!("dispatch {dispatch}"), format!("leased to dispatch {dispatch}, which is unknown and not about to begin"), 0),
+                None => {
+                    (format!("dispatch {dispatch}"), format!("leased to dispatch {dispatch}, which is unknown and not about to begin"), 0)
+                }
             };
             let host = facts.hosts.iter().find(|host| host.id == *host_id).map_or(host_id.as_str(), |host| host.name.as_str());
             all.push(Stray {

@@ -57,8 +57,7 @@ impl Scene {
     fn strays(&self) -> Vec<Stray> {
         let (swarms, host) = ([swarm()], host());
         let state = if self.unreachable { HostState::Unreachable("no route".into()) } else { HostState::Ok };
-        let seen =
-            HostSeen { state, seen_ms: 1_000_000, procs: self.procs.clone(), listening: self.listening.clone(), ..unseen(&host) };
+        let seen = HostSeen { state, seen_ms: 1_000_000, procs: self.procs.clone(), listening: self.listening.clone(), ..unseen(&host) };
         let pool = PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes: self.nodes.clone(), trouble: self.trouble.clone() };
         let theirs = PoolSeen { balancer: "edge".into(), pool: "theirs".into(), nodes: ["web01:9".to_string()].into(), trouble: vec![] };
         let world = World { hosts: [("web01".to_string(), seen)].into(), pools: vec![pool, theirs] };
@@ -92,11 +91,8 @@ fn every_kind_is_listed_with_its_evidence() {
         nodes: ["web01:5000", "web01:5001", "web01:5002", "web01:5003", "web01:5004", "far:1"].map(String::from).into(),
         listening: [5003].into(),
         leases: [(5010, "d1".to_string()), (5011, "d9".into()), (5012, "never".into())].into(),
-        runs: [
-            ("d1".to_string(), RunState::Ended { number: 412, word: "undone".into(), at_ms: 77 }),
-            ("d9".to_string(), RunState::Open),
-        ]
-        .into(),
+        runs: [("d1".to_string(), RunState::Ended { number: 412, word: "undone".into(), at_ms: 77 }), ("d9".to_string(), RunState::Open)]
+            .into(),
         ignored: ["web01/redis".to_string()].into(),
         ..Scene::default()
     };

@@ -366,30 +366,28 @@ fn facts(release: &Release, build: Option<&Build>) -> ReleaseFacts {
 
 fn host_lines(want: &Want, plan: &Plan) -> Vec<HostLine> {
     let ports = |procs: &[PlannedProc], host: &str| procs.iter().filter(|proc| proc.host == host).map(|proc| proc.port).collect::<Vec<_>>();
-    let squad = want.hosts
-        .iter()
-        .map(|host| {
-            let seen = want.world.hosts.get(&host.name);
-            let send = plan.send.iter().find(|send| send.host == host.name);
-            let (note, warn) = match seen.map(|seen| &seen.state) {
-                Some(HostState::Unreachable(why)) => (format!("unreachable: {why}"), true),
-                Some(HostState::Degraded(why)) => (why.clone(), true),
-                None | Some(HostState::Unseen) => ("never seen".into(), true),
-                Some(HostState::Ok) if !host.active => ("out of service".into(), false),
-                Some(HostState::Ok) if send.is_some_and(|send| send.bytes == 0) => ("has this build".into(), false),
-                Some(HostState::Ok) => (String::new(), false),
-            };
-            HostLine {
-                host: host.name.clone(),
-                start: ports(&plan.start, &host.name),
-                retire: ports(&plan.retire, &host.name),
-                keep: ports(&plan.keep, &host.name),
-                memory_free: seen.and_then(|seen| seen.memory_free),
-                send: send.map_or(0, |send| send.bytes),
-                note,
-                warn,
-            }
-        });
+    let squad = want.hosts.iter().map(|host| {
+        let seen = want.world.hosts.get(&host.name);
+        let send = plan.send.iter().find(|send| send.host == host.name);
+        let (note, warn) = match seen.map(|seen| &seen.state) {
+            Some(HostState::Unreachable(why)) => (format!("unreachable: {why}"), true),
+            Some(HostState::Degraded(why)) => (why.clone(), true),
+            None | Some(HostState::Unseen) => ("never seen".into(), true),
+            Some(HostState::Ok) if !host.active => ("out of service".into(), false),
+            Some(HostState::Ok) if send.is_some_and(|send| send.bytes == 0) => ("has this build".into(), false),
+            Some(HostState::Ok) => (String::new(), false),
+        };
+        HostLine {
+            host: host.name.clone(),
+            start: ports(&plan.start, &host.name),
+            retire: ports(&plan.retire, &host.name),
+            keep: ports(&plan.keep, &host.name),
+            memory_free: seen.and_then(|seen| seen.memory_free),
+            send: send.map_or(0, |send| send.bytes),
+            note,
+            warn,
+        }
+    });
     squad.chain(orphans::other_hosts(want, plan, &ports)).collect()
 }
 

@@ -76,14 +76,16 @@ pub(super) fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
     let going: BTreeSet<(&str, &str)> = plan.retire.iter().map(|proc| (proc.host.as_str(), proc.name.as_str())).collect();
     let mut earlier: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for host in want.world.hosts.values() {
-        for proc in host.procs.iter().filter(|proc| proc.owner == Owner::Orphan && going.contains(&(proc.host.as_str(), proc.name.as_str()))) {
+        for proc in
+            host.procs.iter().filter(|proc| proc.owner == Owner::Orphan && going.contains(&(proc.host.as_str(), proc.name.as_str())))
+        {
             let name = format!("{}-{}-{}@{}", proc.app, proc.config, proc.proc, host.squad);
             earlier.entry(name).or_default().push(&host.name);
         }
     }
-    let orphans = earlier.iter().map(|(name, hosts)| {
-        format!("retires {} orphans that were deployed as {name}: on {}", hosts.len(), hosts.join(", "))
-    });
+    let orphans = earlier
+        .iter()
+        .map(|(name, hosts)| format!("retires {} orphans that were deployed as {name}: on {}", hosts.len(), hosts.join(", ")));
     let pools = plan.other_pools.iter().map(|pool| {
         let left = if pool.after.is_empty() { "is empty then".to_string() } else { format!("keeps {}", pool.after.len()) };
         format!("pool {}@{}, which no swarm has any more, loses {} nodes and {left}", pool.pool, pool.balancer, pool.removed().len())

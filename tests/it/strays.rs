@@ -75,7 +75,10 @@ fn renamed_as_velociraptor_did(fleet: &Fleet, deck: &Deck) {
 /// Only the renamed swarm's procs are there, they serve, and nothing is out of place.
 fn clean(fleet: &Fleet, deck: &Deck) {
     let all = named(fleet, "shop-");
-    assert!(all.len() == 2 && all.iter().all(|program| program.name.starts_with("shop-v1-next-") && program.state == "RUNNING"), "{all:#?}");
+    assert!(
+        all.len() == 2 && all.iter().all(|program| program.name.starts_with("shop-v1-next-") && program.state == "RUNNING"),
+        "{all:#?}"
+    );
     let expected: BTreeSet<String> = all.iter().map(|program| format!("{}:{}", fleet.addr(&program.host), program.port())).collect();
     assert_eq!(nodes(fleet), expected);
     assert_eq!(strays(deck), Vec::<Value>::new());
@@ -152,7 +155,11 @@ fn seed_003_way_4_the_swarm_is_mutated_back_without_routing_at_size_0_then_resto
     change(&deck, "shop-next-web@web", &back);
     dispatched(&deck, "shop-prod-web", &["--leave-orphans"]);
     assert_eq!(named(&fleet, "shop-"), served, "the old ones are gone, routing was not affected");
-    let restored = [("config_name: prod", "config_name: next"), ("size: 0", "size: 2"), ("proc_name: web\n", "proc_name: web\n    pool: shop\n    balancer: edge\n")];
+    let restored = [
+        ("config_name: prod", "config_name: next"),
+        ("size: 0", "size: 2"),
+        ("proc_name: web\n", "proc_name: web\n    pool: shop\n    balancer: edge\n"),
+    ];
     change(&deck, "shop-prod-web@web", &restored);
     dispatched(&deck, "shop-next-web", &[]);
     assert_eq!(named(&fleet, "shop-"), served, "what serves is what is wanted: nothing is deployed");
@@ -225,7 +232,8 @@ fn of_velociraptor(fleet: &Fleet, host: &str, port: u16) -> Program {
     let yaml = format!(
         "app_name: shop\nbuild_md5: null\nconfig_name: prod\nenv:\n  DB_PASSWORD: hunter2\nhost: {host}\nport: {port}\nproc_name: web\nrelease_hash: 0a0b0c0d\nsettings: {{}}\nuser: nobody\nversion: v0"
     );
-    let conf = format!("[program:{name}]\ncommand=/usr/bin/python3 -m http.server {port}\ndirectory={dir}\nstartsecs=0\nstdout_logfile={dir}/log");
+    let conf =
+        format!("[program:{name}]\ncommand=/usr/bin/python3 -m http.server {port}\ndirectory={dir}\nstartsecs=0\nstdout_logfile={dir}/log");
     fleet.text(host, &format!("mkdir -p {dir}"));
     write(fleet, host, Path::new(&format!("{dir}/proc.yaml")), &yaml);
     write(fleet, host, Path::new(&format!("{dir}/proc.conf")), &conf);
@@ -294,7 +302,11 @@ fn strays_are_listed_with_evidence_and_adopted_retired_or_ignored() {
     assert!(adopted["plan"][0].as_str().unwrap().contains(&format!("pid {} stays", theirs.pid.unwrap())), "{adopted}");
     assert_eq!(programs(&fleet, &["web02"], &theirs.name), [theirs.clone()]);
     let proc = deck.json(&["get", "procs", &theirs.name])[0].clone();
-    assert_eq!((proc["owner"].as_str(), proc["swarm"].as_str(), proc["version"].as_str()), (Some("ours"), Some("shop-prod-web@web"), Some("v0")), "{proc}");
+    assert_eq!(
+        (proc["owner"].as_str(), proc["swarm"].as_str(), proc["version"].as_str()),
+        (Some("ours"), Some("shop-prod-web@web"), Some("v0")),
+        "{proc}"
+    );
     let yaml = fleet.text("web02", &format!("cat /apps/procs/{}/proc.yaml", theirs.name));
     assert!(yaml.contains("DB_PASSWORD: hunter2") && yaml.contains(&format!("swarm: \"{swarm}\"")), "{yaml}");
     // The next dispatch replaces it like any other.

@@ -18,7 +18,10 @@ pub fn order(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
     // Needs, events and places come in the order that they mean; most events are never looked at, so no cell is made for them.
     if plain
         && pane.sort == Sort::Trouble
-        && matches!(pane.kind, Kind::Needs | Kind::Events | Kind::Strays | Kind::Places | Kind::Ingredients | Kind::Builds | Kind::Dispatches)
+        && matches!(
+            pane.kind,
+            Kind::Needs | Kind::Events | Kind::Strays | Kind::Places | Kind::Ingredients | Kind::Builds | Kind::Dispatches
+        )
     {
         return (all, total);
     }

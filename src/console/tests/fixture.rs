@@ -192,14 +192,59 @@ fn strays() -> Vec<Stray> {
     };
     let (all, some) = ("adopt retire ignore", "retire ignore");
     let changed = "stamped as a proc of the swarm that is shop-next-web@web now: config was prod, is next";
-    let mut known = stray(StrayKind::Foreign, "web02", "cron\x1b[31mjob", Some(8080), "nobody known", "no stamp of ours is with it on web02", "ignore", DAY);
+    let mut known = stray(
+        StrayKind::Foreign,
+        "web02",
+        "cron\x1b[31mjob",
+        Some(8080),
+        "nobody known",
+        "no stamp of ours is with it on web02",
+        "ignore",
+        DAY,
+    );
     known.ignored = true;
     vec![
         stray(StrayKind::Orphan, "web02", "shop-v5.2.9-prod-77aa0011-web-5011", Some(5011), "shop-prod-web", changed, all, 3 * HOUR),
-        stray(StrayKind::Node, "shop@edge", "web02.example:5077", Some(5077), "shop-prod-web@web", "no proc on web02 has that port", some, 0),
-        stray(StrayKind::Ghost, "web02", "pay-v1-prod-0a0b0c0d-web-5040", Some(5040), "pay-prod-web", "Supervisor has no program for it", some, 0),
-        stray(StrayKind::Port, "web02", "port-5088", Some(5088), "dispatch 398", "leased to dispatch 398, which ended: undone", some, 2 * DAY),
-        stray(StrayKind::Foreign, "web02", "cart-v2-prod-1b1b1b1b-web-5060", Some(5060), "velociraptor", "a proc.yaml of Velociraptor's form", all, 9 * DAY),
+        stray(
+            StrayKind::Node,
+            "shop@edge",
+            "web02.example:5077",
+            Some(5077),
+            "shop-prod-web@web",
+            "no proc on web02 has that port",
+            some,
+            0,
+        ),
+        stray(
+            StrayKind::Ghost,
+            "web02",
+            "pay-v1-prod-0a0b0c0d-web-5040",
+            Some(5040),
+            "pay-prod-web",
+            "Supervisor has no program for it",
+            some,
+            0,
+        ),
+        stray(
+            StrayKind::Port,
+            "web02",
+            "port-5088",
+            Some(5088),
+            "dispatch 398",
+            "leased to dispatch 398, which ended: undone",
+            some,
+            2 * DAY,
+        ),
+        stray(
+            StrayKind::Foreign,
+            "web02",
+            "cart-v2-prod-1b1b1b1b-web-5060",
+            Some(5060),
+            "velociraptor",
+            "a proc.yaml of Velociraptor's form",
+            all,
+            9 * DAY,
+        ),
         known,
     ]
 }

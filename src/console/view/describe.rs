@@ -235,7 +235,10 @@ fn stray_lines(look: &Look, now: i64, stray: &Stray) -> Vec<Line> {
         fact("place", &stray.place),
         fact("port", stray.port.map(|port| format!("{port}, counted as used")).unwrap_or_default()),
         fact("whose", &stray.whose),
-        fact("since", if stray.since_ms > 0 { format!("{} ago, {}", age(now, stray.since_ms), date(stray.since_ms)) } else { String::new() }),
+        fact(
+            "since",
+            if stray.since_ms > 0 { format!("{} ago, {}", age(now, stray.since_ms), date(stray.since_ms)) } else { String::new() },
+        ),
         fact("known", if stray.ignored { "yes: it is no trouble" } else { "no" }),
         line(""),
         title("EVIDENCE"),
@@ -243,7 +246,11 @@ fn stray_lines(look: &Look, now: i64, stray: &Stray) -> Vec<Line> {
     lines.extend(stray.evidence.iter().map(|evidence| line(format!("  {evidence}"))));
     lines.push(line(""));
     lines.push(title("NEXT"));
-    let verbs = [("adopt", ".a adopt"), ("retire", ".q retire"), ("ignore", if stray.ignored { ".i take back that it is known" } else { ".i ignore, known" })];
+    let verbs = [
+        ("adopt", ".a adopt"),
+        ("retire", ".q retire"),
+        ("ignore", if stray.ignored { ".i take back that it is known" } else { ".i ignore, known" }),
+    ];
     let can: Vec<&str> = verbs.iter().filter(|(verb, _)| stray.can(verb)).map(|(_, words)| *words).collect();
     lines.push(line(format!("  {}", can.join("   "))));
     if let Some(proc) = find::proc(look, &stray.place, &stray.name) {

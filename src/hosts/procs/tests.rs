@@ -345,7 +345,14 @@ async fn an_ordinary_user_runs_procs_as_himself_only() {
 
 /// What is stamped into a proc that is adopted into `swarm`.
 fn adoptee(name: &str, seen: &str, pid: Option<u32>, instance: &str, swarm: &str) -> Adoptee {
-    let stamp = [("installation", "here-1"), ("swarm", swarm), ("dispatch", "adopted"), ("instance", instance), ("app", "shop"), ("config", "next")];
+    let stamp = [
+        ("installation", "here-1"),
+        ("swarm", swarm),
+        ("dispatch", "adopted"),
+        ("instance", instance),
+        ("app", "shop"),
+        ("config", "next"),
+    ];
     let stamp = stamp.into_iter().map(|(key, value)| (key, value.to_string())).collect();
     Adoptee { name: name.into(), seen: seen.into(), pid, stamp }
 }
@@ -362,7 +369,8 @@ async fn what_runs_is_adopted_as_it_runs_and_only_if_it_is_what_was_shown() {
     let yaml = "app_name: cart\nconfig_name: prod\nenv:\n  SECRET: hunter2\nport: 5999\nproc_name: web\nversion: v1\n";
     std::fs::write(format!("{theirs}/proc.yaml"), yaml).unwrap();
     std::fs::set_permissions(format!("{theirs}/proc.yaml"), std::fs::Permissions::from_mode(0o640)).unwrap();
-    std::fs::write(format!("{theirs}/proc.conf"), "[program:cart-v1-prod-0a0b0c0d-web-5999]\ncommand=/bin/sleep 2147483647\nstartsecs=0\n").unwrap();
+    std::fs::write(format!("{theirs}/proc.conf"), "[program:cart-v1-prod-0a0b0c0d-web-5999]\ncommand=/bin/sleep 2147483647\nstartsecs=0\n")
+        .unwrap();
     let told = std::process::Command::new("supervisorctl").args(["-c", &rig.at.conf, "update"]).output().unwrap();
     assert!(told.status.success(), "{told:?}");
     let name = "cart-v1-prod-0a0b0c0d-web-5999";
@@ -381,7 +389,10 @@ async fn what_runs_is_adopted_as_it_runs_and_only_if_it_is_what_was_shown() {
         let report = observe(&rig.link, &rig.host(), WAIT).await.unwrap();
         let dir = |name: &str| report.dirs.iter().find(|dir| dir.name == name).unwrap().clone();
         let (ours, cart) = (dir(&spec.name), dir(name));
-        assert_eq!((ours.key("swarm"), ours.key("config"), ours.key("version"), ours.key("run_as")), ("swarm-2", "next", "v1", rig.user.as_str()));
+        assert_eq!(
+            (ours.key("swarm"), ours.key("config"), ours.key("version"), ours.key("run_as")),
+            ("swarm-2", "next", "v1", rig.user.as_str())
+        );
         assert_eq!((cart.key("swarm"), cart.key("instance"), cart.stamp().is_some()), ("swarm-2", "i-new", true));
     }
     let read = |path: String| std::fs::read_to_string(path).unwrap();

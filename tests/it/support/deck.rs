@@ -170,7 +170,8 @@ impl Deck {
     /// Changes the store by hand, as nothing of ours ever does.
     pub fn sql_do(&self, statement: &str) {
         let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as store: store.execute(sys.argv[2])";
-        let output = Command::new("/usr/bin/python3").args(["-c", script]).arg(self.path("home/store.sqlite")).arg(statement).output().unwrap();
+        let output =
+            Command::new("/usr/bin/python3").args(["-c", script]).arg(self.path("home/store.sqlite")).arg(statement).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
