@@ -36,7 +36,11 @@ pub struct Facts<'a> {
 /// Every stray, those that need somebody most first.
 pub fn strays(facts: &Facts) -> Vec<Stray> {
     let procs = facts.world.hosts.values().flat_map(|host| host.procs.iter().filter_map(|proc| of_proc(facts, host, proc)));
-    let nodes = facts.world.pools.iter().flat_map(|pool| of_pool(facts, pool));
+    let mut at: BTreeMap<&str, Vec<&HostSeen>> = BTreeMap::new();
+    for host in facts.world.hosts.values() {
+        at.entry(&host.address).or_default().push(host);
+    }
+    let nodes = facts.world.pools.iter().flat_map(|pool| of_pool(facts, &at, pool));
     let mut all: Vec<Stray> = procs.chain(nodes).chain(of_leases(facts)).collect();
     for stray in &mut all {
         stray.ignored = facts.ignored.contains(&stray.id());
@@ -138,7 +142,7 @@ fn not_seen(host: &HostSeen) -> Option<String> {
 }
 
 /// Nodes without a proc of ours behind them. A pool that cannot be trusted as it is says nothing; a host that does not answer either.
-fn of_pool(facts: &Facts, pool: &PoolSeen) -> Vec<Stray> {
+fn of_pool(facts: &Facts, hosts: &BTreeMap<&str, Vec<&HostSeen>>, pool: &PoolSeen) -> Vec<Stray> {
     let Some(swarm) = facts.pools.get(&(pool.balancer.clone(), pool.pool.clone())) else { return Vec::new() };
     if !pool.trouble.is_empty() || swarm.as_ref().is_some_and(|swarm| facts.busy.contains(swarm)) {
         return Vec::new();
@@ -146,7 +150,7 @@ fn of_pool(facts: &Facts, pool: &PoolSeen) -> Vec<Stray> {
     let stray = |node: &String| {
         let (address, port) = node.rsplit_once(':')?;
         let port: Option<u16> = port.parse().ok();
-        let at: Vec<&HostSeen> = facts.world.hosts.values().filter(|host| host.address == address).collect();
+        let at = hosts.get(address).map(Vec::as_slice).unwrap_or_default();
         let behind: Vec<&Proc> =
             at.iter().flat_map(|host| host.procs.iter()).filter(|proc| proc.port == port && proc.state != ProcState::Ghost).collect();
         if behind.iter().any(|proc| proc.owner != Owner::Foreign) || at.iter().any(|host| !host.is_ok()) {

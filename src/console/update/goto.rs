@@ -97,6 +97,9 @@ pub fn logs(state: &mut State, target: &Target) -> Vec<Effect> {
             }
         }
         Target::Host(_) => open(state, target),
+        Target::Stray(host, name) if find::proc(&state.look, host, name).is_some() => {
+            logs(state, &Target::Proc(host.clone(), name.clone()))
+        }
         _ => Vec::new(),
     }
 }

@@ -68,7 +68,7 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (_, Target::Dispatch(id)) => dispatch_lines(look, id),
         (_, Target::Ingredient(id)) => ingredient_lines(look, now, id),
         (_, Target::Event(seq)) => event_lines(look, *seq),
-        (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(look, now, stray)).unwrap_or_default(),
+        (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(state, stray)).unwrap_or_default(),
         (_, Target::Strays | Target::Nothing) => Vec::new(),
     };
     let names = find::aliases(look, target);
@@ -228,7 +228,8 @@ fn proc_lines(proc: &Proc) -> Vec<Line> {
     ]
 }
 
-fn stray_lines(look: &Look, now: i64, stray: &Stray) -> Vec<Line> {
+fn stray_lines(state: &State, stray: &Stray) -> Vec<Line> {
+    let (look, now) = (&state.look, state.now_ms);
     let mut lines = vec![
         title(&stray.name),
         fact("kind", stray.kind.word()),
@@ -243,7 +244,9 @@ fn stray_lines(look: &Look, now: i64, stray: &Stray) -> Vec<Line> {
         line(""),
         title("EVIDENCE"),
     ];
-    lines.extend(stray.evidence.iter().map(|evidence| line(format!("  {evidence}"))));
+    let width = usize::from(state.size.0.saturating_sub(4)).max(20);
+    let evidence = stray.evidence.iter().flat_map(|evidence| super::footer::wrap(evidence, width));
+    lines.extend(evidence.map(|evidence| line(format!("  {evidence}"))));
     lines.push(line(""));
     lines.push(title("NEXT"));
     let verbs = [
