@@ -95,6 +95,7 @@ fn request(args: &DispatchArgs) -> DispatchRequest {
         size: args.size,
         why: args.yes.why.clone(),
         rebuild: args.rebuild,
+        leave_orphans: args.leave_orphans,
         rollback_to: None,
         ..DispatchRequest::default()
     }

@@ -1,7 +1,7 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
 use crate::deck::look::{DispatchRequest, EditTarget};
-use crate::deck::{PoolPlan, PoolVerb, Secret};
+use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,19 @@ pub enum Effect {
     },
     /// Does exactly that.
     Pool(PoolPlan),
+    /// Makes the plan of `adopt`, `retire` or `ignore`; nothing is changed.
+    PlanStray {
+        verb: &'static str,
+        place: String,
+        name: String,
+    },
+    /// Does exactly that.
+    Stray(StrayPlan),
+    /// Takes back that something out of place is known.
+    Unignore {
+        place: String,
+        name: String,
+    },
     Cancel {
         dispatch: String,
     },
@@ -103,6 +116,8 @@ impl Effect {
             | Effect::Execute { .. }
             | Effect::Proc { .. }
             | Effect::Pool(_)
+            | Effect::Stray(_)
+            | Effect::Unignore { .. }
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -115,6 +130,7 @@ impl Effect {
             | Effect::Refresh
             | Effect::Plan { .. }
             | Effect::PlanPool { .. }
+            | Effect::PlanStray { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

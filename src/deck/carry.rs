@@ -402,7 +402,9 @@ impl Deck {
         // What was just made is seen before anybody can lose sight of it: "not seen is never gone" rests on what was seen last.
         if !interrupted && let Ok(catalog) = self.catalog().await {
             let swarm = catalog.swarm(&dispatch.swarm_id).map(|entry| entry.body.clone());
-            self.observe(&catalog, swarm.as_ref().ok()).await.ok();
+            if let Ok(world) = self.observe(&catalog, swarm.as_ref().ok()).await {
+                self.give_up_pools(&catalog, &world, &dispatch.swarm_id).await.ok();
+            }
         }
         self.audit_of(&dispatch, dispatch.outcome.map_or("", Outcome::word)).await.ok();
         locked(&self.carried).remove(id);

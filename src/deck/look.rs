@@ -3,6 +3,7 @@
 use crate::model::entity::{App, Balancer, Buildpack, Env, Host, Mapping, Squad};
 use crate::model::record::{Dispatch, Event};
 use crate::model::release::{Build, BuildStatus};
+use crate::model::stray::Stray;
 use crate::model::world::World;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Look {
     pub events: Vec<Event>,
     /// The newest event's number.
     pub last_event: i64,
+    /// What is out of place, those that need somebody most first.
+    pub strays: Vec<Stray>,
     /// What needs the operator, worst first.
     pub needs: Vec<Need>,
     /// Next things to try, shown in the footer by the demo; empty otherwise.
@@ -163,6 +166,10 @@ pub enum Target {
     Dispatch(String),
     Ingredient(String),
     Event(i64),
+    /// Place and name of something out of place.
+    Stray(String, String),
+    /// All that is out of place, as one.
+    Strays,
     Nothing,
 }
 
@@ -211,6 +218,8 @@ pub struct DispatchRequest {
     pub why: String,
     /// Build again even where a build could be reused.
     pub rebuild: bool,
+    /// Leave orphans of the swarm's earlier names as they are.
+    pub leave_orphans: bool,
     /// Some = roll back: to this release, or ("") to the one that ran before.
     pub rollback_to: Option<String>,
     /// The release that runs now, not a new one: `size`, `restart` and the like. One that never ran is built as usual.

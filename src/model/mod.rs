@@ -13,6 +13,7 @@ pub mod reference;
 pub mod release;
 pub mod secret;
 pub mod shown;
+pub mod stray;
 pub mod units;
 pub mod world;
 pub mod yaml_text;

@@ -306,7 +306,8 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Build(_) => On::Build,
         Target::Dispatch(_) => On::Dispatch,
         Target::Ingredient(_) => On::Ingredient,
-        Target::Squad(_) | Target::Event(_) | Target::Nothing => return Vec::new(),
+        Target::Stray(..) => On::Stray,
+        Target::Squad(_) | Target::Event(_) | Target::Strays | Target::Nothing => return Vec::new(),
     };
     VERBS.iter().filter(|verb| verb.on == on).collect()
 }

@@ -7,6 +7,7 @@ use crate::console::msg::Msg;
 use crate::console::state::{Layer, State};
 use crate::console::theme::Depth;
 use crate::console::update::update;
+use crate::deck::StrayPlan;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -32,6 +33,11 @@ fn answer(state: &mut State, effects: &[Effect]) {
         match effect {
             Effect::Plan { ticket, .. } => drop(update(state, Msg::Planned { ticket: *ticket, plan: Box::new(Ok(plan())) })),
             Effect::Execute { .. } => drop(update(state, Msg::Executed(Ok("d-412".into())))),
+            Effect::PlanStray { verb, place, name } => {
+                let (verb, place, name) = ((*verb).into(), place.clone(), name.clone());
+                let plan = StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() };
+                drop(update(state, Msg::StrayPlanned(Ok(plan))));
+            }
             Effect::Build { .. } => drop(update(state, Msg::BuildStarted(Ok("b1".into())))),
             _ => {}
         }

@@ -12,6 +12,7 @@ mod plan;
 mod pools;
 mod question;
 mod settle;
+mod strays;
 mod verbs;
 
 use super::effect::Effect;
