@@ -12,7 +12,7 @@ use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Event, Outcome, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
-use crate::model::{Fault, Result};
+use crate::model::{Fault, FaultKind, Result};
 use crate::plan::{self, Plan};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +39,11 @@ pub enum Stop {
 impl Deck {
     /// Executes a stored plan: exactly that, or refuses because the world moved. Answers when it is under way.
     pub async fn execute(&self, plan_id: &str, why: &str) -> Result<Carried> {
+        self.execute_lifting(plan_id, why, &[]).await
+    }
+
+    /// [`Deck::execute`] that goes past the swarm's holds of these names, and lifts them.
+    pub async fn execute_lifting(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<Carried> {
         let plan = Arc::new(self.stored_plan(plan_id).await?);
         if let Some(dispatch) = self.store.dispatch(&plan.id).await? {
             return Err(
@@ -52,9 +57,10 @@ impl Deck {
                 Fault::refused(format!("{} was saved by {} after the plan was made", entry.name, entry.changed_by)).next("plan again")
             );
         }
+        self.lifting(&catalog, &entry, &plan, lift).await?;
         let release = self.release_of(&plan).await?;
         let (held, world) = self.take_lease(&catalog, &plan, Some(&entry.body), &format!("{} {}", plan.verb, plan.to.version)).await?;
-        match self.begin(&catalog, &entry, &plan, &release, &held, &world, why).await {
+        match self.begin(&catalog, &entry, &plan, &release, &held, &world, why, lift).await {
             Ok((dispatch, hands)) => {
                 let run = Run::new(dispatch.steps.clone(), false, None, Vec::new());
                 Ok(self.carry(run, dispatch, plan, held, hands))
@@ -80,7 +86,9 @@ impl Deck {
         held: &Held,
         world: &World,
         why: &str,
+        lift: &[String],
     ) -> Result<(Dispatch, RealHands)> {
+        self.refuse_unfinished(&plan.swarm_id).await?;
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
@@ -99,8 +107,10 @@ impl Deck {
             why: why.into(),
             ..Event::default()
         };
+        // Asked again under the lease: a hold that came meanwhile holds.
+        let lifts = self.lifting(catalog, entry, plan, lift).await?;
         self.audit_of(&dispatch, "begun").await?;
-        self.store.create_dispatch(&mut dispatch, &held.lease(), &[begun]).await?;
+        self.store.begin_dispatch(&mut dispatch, &held.lease(), &[begun], &lifts).await?;
         Ok((dispatch, hands))
     }
 
@@ -222,7 +232,7 @@ impl Deck {
         }
         match self.resume(dispatch, Some(fault)).await {
             Ok(carried) => Ok(Some(carried)),
-            Err(refused) if refused.what.contains("is held by") => {
+            Err(busy) if busy.kind == FaultKind::Busy => {
                 self.store.keep("wish", &dispatch.id, &format!("cancelled by {}", self.who), self.now_ms()).await?;
                 Ok(None)
             }
@@ -269,7 +279,7 @@ impl Deck {
                         ended.push(dispatch);
                     }
                 }
-                Err(fault) if fault.what.contains("is held by") => {}
+                Err(fault) if fault.kind == FaultKind::Busy => {}
                 // One that cannot be carried on does not keep the others waiting.
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
@@ -306,7 +316,9 @@ impl Deck {
     /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
     async fn end(&self, id: &str, journal: Arc<DeckJournal>, ended: driver::Ended) -> Dispatch {
         let interrupted = ended.outcome == Outcome::Interrupted;
-        if interrupted {
+        // What is handed to another process is not interrupted: that one has it the next moment.
+        let handed = interrupted && locked(&self.handing).contains(id);
+        if interrupted && !handed {
             {
                 let mut dispatch = locked(&journal.dispatch);
                 dispatch.outcome = Some(Outcome::Interrupted);
@@ -319,7 +331,7 @@ impl Deck {
                 crate::store::Entry { dispatch: &header, lease: &lease, steps: &[], events: &[], changes: &[], now_ms: self.now_ms() };
             // It may be that nothing can be written at all: the journal says enough without it.
             self.store.record(&entry).await.ok();
-        } else {
+        } else if !interrupted {
             self.store.release_ports(id).await.ok();
             self.store.forget("wish", id).await.ok();
         }
@@ -329,7 +341,7 @@ impl Deck {
             let swarm = catalog.swarm(&dispatch.swarm_id).map(|entry| entry.body.clone());
             self.observe(&catalog, swarm.as_ref().ok()).await.ok();
         }
-        self.audit_of(&dispatch, dispatch.outcome.map_or("", Outcome::word)).await.ok();
+        self.audit_of(&dispatch, dispatch.outcome.map_or(if handed { "handed over" } else { "" }, Outcome::word)).await.ok();
         locked(&self.carried).remove(id);
         if let Ok(journal) = Arc::try_unwrap(journal).map_err(drop) {
             journal.held.release().await.ok();

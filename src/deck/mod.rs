@@ -2,12 +2,15 @@
 
 mod apply;
 mod balancing;
+mod busy;
 mod carry;
 mod catalog;
 pub mod demo;
 mod edit;
 mod following;
+mod handing_over;
 mod hearing;
+mod hold;
 mod journal;
 mod leasing;
 mod listing;
@@ -16,14 +19,17 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+pub mod outlet;
 mod prepare;
 mod proc_verbs;
 pub mod verbs;
+pub mod wave;
 
 #[cfg(test)]
 mod tests;
 
 pub use apply::{Applied, ObjectChange};
+pub use busy::{Hear, OnBusy, Said};
 pub use carry::{Carried, Stop};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
@@ -94,6 +100,10 @@ pub struct Inner {
     /// Dispatches that this process carries, by id.
     carried: Mutex<HashMap<String, mpsc::Sender<crate::dispatch::driver::Wish>>>,
     hints: Mutex<Vec<String>>,
+    /// Dispatches that are being handed to a process without a screen.
+    handing: Mutex<std::collections::HashSet<String>>,
+    /// True when builds of this process shall end.
+    no_builds: watch::Sender<bool>,
     /// Releases that were read; they never change.
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
@@ -137,6 +147,8 @@ impl Deck {
             bell: Notify::new(),
             carried: Mutex::default(),
             hints: Mutex::default(),
+            handing: Mutex::default(),
+            no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
         };

@@ -94,6 +94,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         hosts: Vec::new(),
         warnings: Vec::new(),
         back: String::new(),
+        held: Vec::new(),
         build_reused: want.build_reused,
     };
     plan.hosts = host_lines(want, &plan);
@@ -140,7 +141,7 @@ fn refuse_unseen(want: &Want, mine: &[&Proc]) -> Result<()> {
 /// There is no room at all: why, host by host.
 fn nowhere(want: &Want) -> Fault {
     let why = |host: &Host| match want.world.hosts.get(&host.name).map(|seen| &seen.state) {
-        _ if !host.active => format!("{} is out of service", host.name),
+        _ if !host.active => format!("{} is out of service or held", host.name),
         Some(HostState::Unreachable(why) | HostState::Degraded(why)) => format!("{}: {why}", host.name),
         _ => format!("{} was never seen", host.name),
     };
