@@ -50,7 +50,13 @@ pub async fn rollback(deck: &Deck, swarm: &str, to: Option<String>, go: &Go, for
 }
 
 pub async fn size(deck: &Deck, swarm: &str, size: u32, go: &Go, format: Format) -> Result<Report> {
-    let request = DispatchRequest { swarm: swarm.into(), why: go.yes.why.clone(), size: Some(size), ..DispatchRequest::default() };
+    let request = DispatchRequest {
+        swarm: swarm.into(),
+        why: go.yes.why.clone(),
+        size: Some(size),
+        same_release: true,
+        ..DispatchRequest::default()
+    };
     ended(deck, carried(deck, Ok(Plan::default()), Some(&request), go, format).await, swarm).await
 }
 

@@ -1,7 +1,7 @@
 //! Somebody else is at the swarm: who, why, which step; waiting for it, or cancelling it and going instead.
 
 use super::{Deck, leasing};
-use crate::dispatch::machine::Run;
+use crate::dispatch::machine::{Rules, Run};
 use crate::model::record::{Dispatch, Outcome};
 use crate::model::waiting::{self, Limits, Waiting};
 use crate::model::{Fault, FaultKind, Result};
@@ -68,7 +68,7 @@ impl Deck {
     /// Cancels what is under way on the swarm, and waits until it is undone. Refused when it is past the point of no return.
     pub async fn supersede(&self, swarm_id: &str, hear: Hear<'_>) -> Result<()> {
         if let Some(other) = self.unfinished(swarm_id).await? {
-            if Run::new(other.steps.clone(), other.undoing, None, Vec::new()).past_return() {
+            if !Run::new(Rules::default(), other.steps.clone(), other.undoing, None).may_turn() {
                 return Err(Fault::busy(format!(
                     "dispatch {} of {} by {} has begun to stop old procs, so it only goes forward",
                     other.number, other.swarm, other.who

@@ -5,6 +5,7 @@ mod balancing;
 mod busy;
 mod carry;
 mod catalog;
+mod debts;
 pub mod demo;
 mod edit;
 mod following;

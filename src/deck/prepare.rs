@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, Entry};
 use super::leasing::Held;
-use super::look::{DispatchRequest, LogLine};
+use super::look::{DispatchRequest, LogLine, Replaced};
 use super::{Deck, Said};
 use crate::build::{self, BuildpackRef, Identity, Job, LogSink};
 use crate::hosts::procs;
@@ -13,7 +13,7 @@ use crate::model::record::Event;
 use crate::model::release::{Build, BuildStatus, Release};
 use crate::model::waiting::Waiting;
 use crate::model::{Fault, FaultKind, Result};
-use crate::plan::{self, Plan, Want};
+use crate::plan::{self, Plan, Replace, Want};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -41,9 +41,9 @@ impl Deck {
     pub async fn plan(&self, request: &DispatchRequest, lines: Option<Lines>) -> Result<Plan> {
         let catalog = self.catalog().await?;
         let entry = catalog.swarm(&request.swarm)?.clone();
-        let rollback = request.rollback_to.is_some();
         let size = request.size.unwrap_or(entry.body.size);
-        let (release, build, reused) = match &request.rollback_to {
+        let same = if request.same_release { self.store.current_run(&entry.id).await?.map(|run| run.release_id) } else { None };
+        let (release, build, reused) = match request.rollback_to.as_ref().or(same.as_ref()) {
             Some(to) => self.earlier_release(&entry, to).await?,
             None => {
                 let version = request.version.clone().unwrap_or_else(|| entry.body.version.clone());
@@ -54,8 +54,7 @@ impl Deck {
                 (release, build, reused)
             }
         };
-        let verb = if rollback { "rollback" } else { "dispatch" };
-        let plan = self.planned(&catalog, &entry, verb, size, &release, &build, reused, &request.taken).await?;
+        let plan = self.planned(&catalog, &entry, request, size, &release, &build, reused).await?;
         self.store.keep("plan", &plan.id, &plan, self.now_ms()).await?;
         Ok(plan)
     }
@@ -359,12 +358,11 @@ impl Deck {
         &self,
         catalog: &Catalog,
         entry: &Entry<Swarm>,
-        verb: &str,
+        request: &DispatchRequest,
         size: u32,
         release: &Release,
         build: &Build,
         reused: bool,
-        taken: &BTreeMap<String, BTreeSet<u16>>,
     ) -> Result<Plan> {
         let swarm = &entry.body;
         let hosts = self.without_held(catalog.squad_hosts(&swarm.squad)?).await?;
@@ -378,9 +376,10 @@ impl Deck {
             None => None,
         };
         let mut leased = self.leased_ports(&hosts).await?;
-        for (host, ports) in taken {
+        for (host, ports) in &request.taken {
             leased.entry(host.clone()).or_default().extend(ports);
         }
+        let indebted = self.indebted().await?;
         let ingredients = catalog.ingredients_of(swarm)?;
         let compiled = merge::compile(&build.env, ingredients.iter().map(|entry| &entry.body), swarm);
         let layer = |file: &str, key: &str| {
@@ -390,7 +389,7 @@ impl Deck {
         };
         let mut plan = plan::make(&Want {
             id: &self.new_id(),
-            verb,
+            verb: request.verb(),
             who: &self.who,
             now_ms: self.now_ms(),
             swarm_id: &entry.id,
@@ -406,6 +405,12 @@ impl Deck {
             leased: &leased,
             layer: &layer,
             show: &|key, value| self.shown(key, value),
+            replace: request.replace.as_ref().map_or(Replace::None, |replaced| match replaced {
+                Replaced::All => Replace::All,
+                Replaced::OnHost(host) => Replace::Host(host),
+            }),
+            indebted: &indebted,
+            go_on: request.go_on,
         })?;
         self.show_holds(catalog, entry, &mut plan).await?;
         Ok(plan)

@@ -9,7 +9,7 @@ const SLOW: i64 = 5_000;
 /// One wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
-    /// `build`, `lease`, `host`, `drain` or `soak`.
+    /// `build`, `lease`, `host`, `drain`, `promote` or `soak`.
     #[serde(rename = "for")]
     pub what: String,
     /// What it waits for there: a host, a pool, who holds it.
@@ -39,6 +39,7 @@ impl Waiting {
         match self.what.as_str() {
             "drain" => format!("waits {since} s for connections of {} to end{left}", self.on),
             "soak" => format!("soaks for {since} s{left}"),
+            "promote" => format!("waits {since} s for somebody to promote or cancel {}", self.on),
             "host" => format!("waits {since} s for {}{left}", self.on),
             what => format!("waits {since} s for the {what}: {}{left}", self.on),
         }
@@ -67,6 +68,9 @@ pub fn of(dispatch: &Dispatch, limits: Limits, now_ms: i64) -> Option<Waiting> {
             let on = if balancer.is_empty() { pool.to_string() } else { format!("{pool}@{balancer}") };
             Some(Waiting { what: "drain".into(), on, since_ms, until_ms: until(limits.drain_ms) })
         }
+        Phase::Promote if going_on => {
+            Some(Waiting { what: "promote".into(), on: format!("dispatch {}", dispatch.number), since_ms, until_ms: 0 })
+        }
         Phase::Soak if going_on => {
             Some(Waiting { what: "soak".into(), on: dispatch.swarm.clone(), since_ms, until_ms: until(limits.soak_ms) })
         }
@@ -90,7 +94,7 @@ mod tests {
     use crate::model::record::Step;
 
     fn dispatch(phase: Phase, place: &str, state: StepState) -> Dispatch {
-        let step = Step { phase, place: place.into(), state, started_ms: 1_000, ended_ms: 0, detail: String::new() };
+        let step = Step { phase, place: place.into(), state, started_ms: 1_000, ended_ms: 0, detail: String::new(), batch: 0 };
         serde_json::from_value(serde_json::json!({
             "id": "d", "number": 7, "swarm_id": "s", "swarm": "shop-prod-web@web", "verb": "dispatch", "who": "op", "why": "",
             "from_version": "", "to_version": "", "from_release": "", "to_release": "", "phase": phase, "undoing": false, "outcome": null,
