@@ -103,9 +103,13 @@ pub fn say(fault: &Fault) -> u8 {
 /// Waits for what this process still carries when its screen is gone; says so where somebody may read it.
 pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
     let mut exit = 0;
+    for line in deck.farewells().iter().filter(|_| somebody) {
+        print::err(&format!("{line}\n"));
+    }
     for id in deck.carrying() {
         if let (true, Ok(dispatch)) = (somebody, deck.dispatch_named(&id).await) {
-            print::err(&format!("dispatch {} of {} goes on; this ends with it\n", dispatch.number, dispatch.swarm));
+            let word = if dispatch.undoing { "is being undone" } else { "goes on" };
+            print::err(&format!("dispatch {} of {} {word}; this ends with it\n", dispatch.number, dispatch.swarm));
         }
         let ended = deck.wait_for(&id).await;
         if let Some(dispatch) = ended {

@@ -5,7 +5,6 @@ use crate::hosts::local::session;
 use crate::model::record::Dispatch;
 use crate::model::{Fault, FaultKind, Result};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Child;
@@ -23,17 +22,30 @@ struct Heir {
     fault: Option<Fault>,
 }
 
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+enum Awaited {
+    /// The other process has its hosts open, or says why not.
+    Ready,
+    /// It carries the dispatch.
+    Taken,
+}
+
 impl Deck {
-    /// Hands a dispatch that this process carries to one without a screen; answers with where that one writes. On a fault this
-    /// process carries it as before. `say` hears what is waited for.
-    pub async fn hand_over(&self, id: &str, say: &(dyn Fn(String) + Send + Sync)) -> Result<PathBuf> {
+    /// Hands a dispatch that this process carries to one without a screen. On a fault this process carries it as before. `say` hears
+    /// what is waited for.
+    pub async fn hand_over(&self, id: &str, say: &(dyn Fn(String) + Send + Sync)) -> Result<()> {
         let Some(dispatch) = self.store.dispatch(id).await? else { return Err(Fault::failed("the dispatch is gone from the store")) };
         let log = self.home.path.join("logs").join(format!("dispatch-{}.log", dispatch.number));
         self.store.forget("heir", id).await?;
         let mut child = self.spawn_heir(&dispatch, &log)?;
         let handed = self.hand_to(&dispatch, &mut child, say).await;
         self.store.forget("heir", id).await.ok();
-        let Err(fault) = handed else { return Ok(log) };
+        let Err(fault) = handed else {
+            let said = format!("dispatch {} of {} goes on without a screen; any console shows it", dispatch.number, dispatch.swarm);
+            locked(&self.farewells).push(format!("{said}; its lines: {}", log.display()));
+            return Ok(());
+        };
         // It must not take over what stays here.
         child.start_kill().ok();
         child.wait().await.ok();
@@ -49,51 +61,52 @@ impl Deck {
 
     async fn hand_to(&self, dispatch: &Dispatch, child: &mut Child, say: &(dyn Fn(String) + Send + Sync)) -> Result<()> {
         let (id, number) = (dispatch.id.as_str(), dispatch.number);
-        let heir: Heir = self
-            .until(&format!("dispatch {number}: the process without a screen reaches its hosts"), child, say, async || {
-                Ok(self.store.kept::<Heir>("heir", id).await?)
-            })
-            .await?;
-        if let Some(fault) = heir.fault {
-            let what = format!("dispatch {number} stays here, because the process without a screen cannot take it over: {}", fault.what);
+        let what = format!("dispatch {number}: the process without a screen reaches its hosts");
+        let heir = self.until(id, Awaited::Ready, &what, child, say).await?;
+        if let Some(fault) = heir.and_then(|heir| heir.fault) {
+            let what = format!("dispatch {number} stays here: the process without a screen cannot take it over: {}", fault.what);
             return Err(Fault { what, ..fault });
         }
         locked(&self.handing).insert(id.to_string());
         self.stop(id, Stop::Leave).await;
-        let taken = self
-            .until(&format!("dispatch {number}: the process without a screen takes over"), child, say, async || {
-                if self.carrying().iter().any(|carried| carried == id) {
-                    return Ok(None);
-                }
-                let now = self.store.dispatch(id).await?;
-                Ok(now.filter(|now| now.outcome.is_some() || now.holder != self.holder).map(drop))
-            })
-            .await;
+        let what = format!("dispatch {number}: the process without a screen takes over");
+        let taken = self.until(id, Awaited::Taken, &what, child, say).await;
         locked(&self.handing).remove(id);
-        taken
+        taken.map(drop)
     }
 
-    /// Waits for an answer, says what for and how long yet, and gives up when the process ends or the time is over.
-    async fn until<T>(
+    /// Whether what is awaited has come.
+    async fn has_come(&self, id: &str, awaited: Awaited) -> Result<Option<Option<Heir>>> {
+        match awaited {
+            Awaited::Ready => Ok(self.store.kept::<Heir>("heir", id).await?.map(Some)),
+            Awaited::Taken if self.carrying().iter().any(|carried| carried == id) => Ok(None),
+            Awaited::Taken => {
+                let now = self.store.dispatch(id).await?;
+                Ok(now.filter(|now| now.outcome.is_some() || now.holder != self.holder).map(|_| None))
+            }
+        }
+    }
+
+    /// Waits for it, says what for and how long yet, and gives up when the process ends or the time is over.
+    async fn until(
         &self,
+        id: &str,
+        awaited: Awaited,
         what: &str,
         child: &mut Child,
         say: &(dyn Fn(String) + Send + Sync),
-        mut found: impl AsyncFnMut() -> Result<Option<T>>,
-    ) -> Result<T> {
+    ) -> Result<Option<Heir>> {
         let begun = (self.outside.since_boot)();
         let mut said = None;
         loop {
-            if let Some(found) = found().await? {
-                return Ok(found);
+            // Whether it has ended is asked first: what it wrote before counts.
+            let ended = child.try_wait().ok().flatten();
+            if let Some(come) = self.has_come(id, awaited).await? {
+                return Ok(come);
             }
-            // Asked first, looked again after: what it wrote before it ended counts.
-            if let Ok(Some(status)) = child.try_wait() {
-                return match found().await? {
-                    Some(found) => Ok(found),
-                    None => Err(Fault::failed(format!("the process without a screen ended with {status}"))
-                        .next("its log is in the home, under logs/")),
-                };
+            if let Some(status) = ended {
+                return Err(Fault::failed(format!("the process without a screen ended with {status}"))
+                    .next("its lines are in the home, under logs/"));
             }
             let gone = (self.outside.since_boot)().saturating_sub(begun);
             if gone > LIMIT {

@@ -103,6 +103,8 @@ pub struct Inner {
     hints: Mutex<Vec<String>>,
     /// Dispatches that are being handed to a process without a screen.
     handing: Mutex<std::collections::HashSet<String>>,
+    /// What is said when the screen is gone: who carries on what was left going.
+    farewells: Mutex<Vec<String>>,
     /// True when builds of this process shall end.
     no_builds: watch::Sender<bool>,
     /// Releases that were read; they never change.
@@ -149,6 +151,7 @@ impl Deck {
             carried: Mutex::default(),
             hints: Mutex::default(),
             handing: Mutex::default(),
+            farewells: Mutex::default(),
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
@@ -178,6 +181,11 @@ impl Deck {
     /// Has every host asked soon.
     pub fn observe_soon(&self) {
         self.observe_now.notify_one();
+    }
+
+    /// What is to be said when the screen is gone.
+    pub fn farewells(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.farewells))
     }
 
     /// What the footer says to try next.
