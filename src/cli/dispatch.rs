@@ -6,7 +6,7 @@ use super::signals::{Signals, unless_stopped};
 use super::{print, wave};
 use crate::deck::look::DispatchRequest;
 use crate::deck::wave::WaveRequest;
-use crate::deck::{Carried, Deck, Said, Stop};
+use crate::deck::{Carried, Deck, Said, Stop, Upkept};
 use crate::model::record::{Dispatch, Outcome};
 use crate::model::waiting::Waiting;
 use crate::model::{Fault, FaultKind, Result};
@@ -30,13 +30,9 @@ pub async fn dispatch(deck: &Deck, args: &DispatchArgs, format: Format) -> Resul
     if args.swarms.len() > 1 {
         return wave::dispatch(deck, &several(args)?, args.at_once, &args.go, format).await;
     }
-    let request = args.plan.is_none().then(|| request(args));
-    let plan = match &args.plan {
-        Some(id) => deck.stored_plan(id).await,
-        None => Ok(Plan::default()),
-    };
-    let swarm = args.swarms.first().map(String::as_str).unwrap_or_default();
-    ended(deck, carried(deck, plan, request.as_ref(), &args.go, format).await, swarm).await
+    let request = request(args);
+    let wanted = args.plan.as_deref().map_or(Wanted::Request(&request), Wanted::Stored);
+    ended(deck, carried(deck, wanted, &args.go, format).await, &request.swarm).await
 }
 
 pub async fn rollback(deck: &Deck, swarm: &str, to: Option<String>, go: &Go, format: Format) -> Result<Report> {
@@ -46,7 +42,7 @@ pub async fn rollback(deck: &Deck, swarm: &str, to: Option<String>, go: &Go, for
         rollback_to: Some(to.unwrap_or_default()),
         ..DispatchRequest::default()
     };
-    ended(deck, carried(deck, Ok(Plan::default()), Some(&request), go, format).await, swarm).await
+    ended(deck, carried(deck, Wanted::Request(&request), go, format).await, swarm).await
 }
 
 pub async fn size(deck: &Deck, swarm: &str, size: u32, go: &Go, format: Format) -> Result<Report> {
@@ -57,7 +53,7 @@ pub async fn size(deck: &Deck, swarm: &str, size: u32, go: &Go, format: Format) 
         same_release: true,
         ..DispatchRequest::default()
     };
-    ended(deck, carried(deck, Ok(Plan::default()), Some(&request), go, format).await, swarm).await
+    ended(deck, carried(deck, Wanted::Request(&request), go, format).await, swarm).await
 }
 
 /// Takes a dispatch over from a console that is being left, and carries it to its end without anybody.
@@ -69,15 +65,22 @@ pub async fn unattended(deck: &Deck, name: &str) -> Result<Report> {
 
 pub async fn resume(deck: &Deck, name: Option<&str>) -> Result<Report> {
     let Some(name) = name else {
-        let ended = deck.upkeep().await?;
-        let exit = ended.iter().map(exit_of).max().unwrap_or(0);
-        let text = if ended.is_empty() {
+        let Upkept { ended, paid } = deck.upkeep().await?;
+        let owed = if paid.iter().any(|dispatch| !dispatch.debts.is_empty()) { 4 } else { 0 };
+        let exit = ended.iter().map(exit_of).max().unwrap_or(0).max(owed);
+        let mut text = if ended.is_empty() && paid.is_empty() {
             "nothing was left behind\n".to_string()
         } else {
             ended.iter().map(|dispatch| format!("dispatch {} of {}: {}\n", dispatch.number, dispatch.swarm, word(dispatch))).collect()
         };
+        for dispatch in &paid {
+            text.push_str(&match dispatch.debts.len() {
+                0 => format!("dispatch {} of {}: its debts are paid\n", dispatch.number, dispatch.swarm),
+                left => format!("dispatch {} of {}: {left} debts are left\n", dispatch.number, dispatch.swarm),
+            });
+        }
         let mut rows = Vec::new();
-        for dispatch in &ended {
+        for dispatch in ended.iter().chain(&paid) {
             rows.push(result(deck, dispatch).await);
         }
         return Ok(Report { value: Value::Array(rows), text: Some(text), columns: &[], exit });
@@ -128,13 +131,28 @@ async fn made(deck: &Deck, request: &DispatchRequest) -> Result<Plan> {
     plan
 }
 
-/// Plans (unless a plan is given), asks, and carries it out. When somebody else is at the swarm, what `--on-busy` says is done, and
-/// what changed meanwhile is planned and shown anew; a plan that was given is executed as it is, or not.
-async fn carried(deck: &Deck, plan: Result<Plan>, request: Option<&DispatchRequest>, go: &Go, format: Format) -> Result<Dispatch> {
-    let mut plan = match request {
-        Some(request) => made(deck, request).await?,
-        None => plan?,
-    };
+/// What is to be carried out.
+#[derive(Clone, Copy)]
+pub enum Wanted<'w> {
+    /// Is planned first, and planned anew when the world moved while it waited.
+    Request(&'w DispatchRequest),
+    /// This very plan, or nothing.
+    Stored(&'w str),
+}
+
+impl Wanted<'_> {
+    async fn plan(self, deck: &Deck) -> Result<Plan> {
+        match self {
+            Wanted::Request(request) => made(deck, request).await,
+            Wanted::Stored(id) => deck.stored_plan(id).await,
+        }
+    }
+}
+
+/// Plans, asks, and carries it out. When somebody else is at the swarm, what `--on-busy` says is done; what changed meanwhile is
+/// planned and shown anew.
+pub async fn carried(deck: &Deck, wanted: Wanted<'_>, go: &Go, format: Format) -> Result<Dispatch> {
+    let mut plan = wanted.plan(deck).await?;
     confirm(deck, &plan, go, format).await?;
     loop {
         let busy = match deck.execute_lifting(&plan.id, &go.yes.why, &go.lift).await {
@@ -155,9 +173,11 @@ async fn carried(deck: &Deck, plan: Result<Plan>, request: Option<&DispatchReque
             continue;
         }
         let moved = format!("the world moved while this waited: {}", moved.join("; "));
-        let Some(request) = request else { return Err(Fault::refused(moved).next("plan again")) };
+        if matches!(wanted, Wanted::Stored(_)) {
+            return Err(Fault::refused(moved).next("plan again"));
+        }
         err(&format!("{moved}\n"));
-        plan = made(deck, request).await?;
+        plan = wanted.plan(deck).await?;
         confirm(deck, &plan, go, format).await?;
     }
 }
@@ -218,7 +238,7 @@ async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
 }
 
 /// The report of a dispatch that was carried, or of the fault that kept it from beginning.
-async fn ended(deck: &Deck, dispatch: Result<Dispatch>, swarm: &str) -> Result<Report> {
+pub(super) async fn ended(deck: &Deck, dispatch: Result<Dispatch>, swarm: &str) -> Result<Report> {
     match dispatch {
         Ok(dispatch) => {
             let fault = dispatch.fault.as_ref().map(|fault| format!(": {}", fault.line())).unwrap_or_default();
@@ -312,6 +332,13 @@ pub fn text(plan: &Plan) -> String {
     }
     if let Some(pool) = &plan.pool {
         text.push_str(&format!("  pool {}@{}: +{} -{}\n", pool.pool, pool.balancer, pool.added().len(), pool.removed().len()));
+    }
+    if !plan.lost.is_empty() {
+        let lost: Vec<String> = plan.lost.iter().map(|proc| format!("{} :{}", proc.host, proc.port)).collect();
+        text.push_str(&format!("  not seen, unrouted, owed: {}\n", lost.join(", ")));
+    }
+    if let Some(form) = plan.form() {
+        text.push_str(&format!("  {form}\n"));
     }
     text.push_str(&format!("  uptests: {}\n", if plan.uptests.is_empty() { "none".into() } else { plan.uptests.join(", ") }));
     for hold in &plan.held {

@@ -1,8 +1,10 @@
 //! Face 1: the verbs as subcommands; tables, YAML, JSON. stdout holds the result, progress goes to stderr.
 
 pub mod args;
+mod balancers;
 mod dispatch;
 mod hold;
+mod moving;
 mod print;
 mod prompt;
 mod signals;
@@ -15,7 +17,7 @@ pub use verbs::demo_up;
 use crate::deck::wave::WaveRequest;
 use crate::deck::{Deck, Outside};
 use crate::model::{Fault, Result};
-use args::{Cli, Command, Format};
+use args::{Cli, Command, Format, HostCommand, ProcArgs};
 use print::Report;
 use std::io::IsTerminal;
 
@@ -80,7 +82,13 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
         Command::Start(args) => verbs::proc(deck, "start", &args).await,
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,
-        Command::Restart(args) => verbs::proc(deck, "restart", &args).await,
+        Command::Restart { on, proc: Some(proc), go } => verbs::proc(deck, "restart", &ProcArgs { host: on, proc, yes: go.yes }).await,
+        Command::Restart { on, proc: None, go } => moving::restart(deck, &on, &go, format).await,
+        Command::Promote { dispatch } => moving::promote(deck, &dispatch).await,
+        Command::GoOn { dispatch, host } => moving::go_on(deck, &dispatch, &host).await,
+        Command::Wait { dispatch, more } => moving::wait(deck, &dispatch, more).await,
+        Command::Hosts { command: Some(HostCommand::Evacuate { name, go }) } => moving::evacuate(deck, &name, &go, format).await,
+        Command::Hosts { command: Some(HostCommand::RePlace { name, go }) } => moving::re_place(deck, &name, &go, format).await,
         Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
         Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
         Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,
@@ -88,7 +96,7 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
         Command::Adopt { what } => verbs::adopt(deck, what).await,
-        Command::Balancers => verbs::get(deck, "balancers", None).await,
+        Command::Balancers { command } => balancers::run(deck, command).await,
         Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
     }
 }

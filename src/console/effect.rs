@@ -1,8 +1,8 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::Secret;
 use crate::deck::look::{DispatchRequest, EditTarget};
 use crate::deck::wave::WaveRequest;
+use crate::deck::{PoolPlan, PoolVerb, Secret};
 use crate::model::hold::HoldOn;
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
@@ -64,6 +64,13 @@ pub enum Effect {
         verb: &'static str,
         host: String,
     },
+    /// Makes the plan of a verb on a pool; nothing is changed.
+    PlanPool {
+        pool: String,
+        verb: PoolVerb,
+    },
+    /// Does exactly that.
+    Pool(PoolPlan),
     Cancel {
         dispatch: String,
     },
@@ -129,6 +136,7 @@ impl Effect {
             | Effect::Hold { .. }
             | Effect::Lift { .. }
             | Effect::Proc { .. }
+            | Effect::Pool(_)
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -143,6 +151,7 @@ impl Effect {
             | Effect::Plan { .. }
             | Effect::PlanWave { .. }
             | Effect::HandOver { .. }
+            | Effect::PlanPool { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

@@ -1,5 +1,6 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
+use crate::deck::PoolPlan;
 use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
 use crate::deck::wave::WavePlan;
 use crate::model::{Fault, Result};
@@ -60,6 +61,8 @@ pub enum Msg {
         ticket: u64,
         result: Result<()>,
     },
+    /// The plan of a verb on a pool.
+    PoolPlanned(Result<PoolPlan>),
     BuildStarted(Result<String>),
     /// A verb answered with one line.
     Said(Result<String>),

@@ -2,6 +2,7 @@
 
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
 use crate::deck::wave::{WavePlan, WaveRequest};
+use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
 use crate::model::hold::HoldOn;
 use crate::plan::Plan;
@@ -48,6 +49,10 @@ pub trait Port: std::marker::Send + Sync {
 
     /// `start`, `stop`, `restart` or `destroy` of one proc.
     async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said;
+    /// What a verb would do to a pool; nothing is changed.
+    async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan>;
+    /// Does exactly that.
+    async fn pool_do(&self, plan: &PoolPlan) -> Said;
     /// `check` or `provision` of one host; lines go to `progress`.
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said;
     /// Builds the swarm's version; answers with the build's id as soon as there is one.

@@ -21,6 +21,7 @@ mod making_ready;
 mod masked;
 mod observe;
 pub mod outlet;
+mod pools;
 mod prepare;
 mod proc_verbs;
 pub mod verbs;
@@ -31,9 +32,10 @@ mod tests;
 
 pub use apply::{Applied, ObjectChange};
 pub use busy::{Hear, OnBusy, Said};
-pub use carry::{Carried, Stop};
+pub use carry::{Carried, Stop, Upkept};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
+pub use pools::{PoolPlan, PoolVerb};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
 

@@ -412,6 +412,7 @@ impl Deck {
             indebted: &indebted,
             go_on: request.go_on,
         })?;
+        self.refuse_taken(catalog, plan.pool.as_ref()).await?;
         self.show_holds(catalog, entry, &mut plan).await?;
         Ok(plan)
     }

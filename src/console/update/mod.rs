@@ -11,6 +11,7 @@ mod leaving;
 mod log;
 mod palette;
 mod plan;
+mod pools;
 mod question;
 mod settle;
 mod verbs;
