@@ -131,6 +131,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         hosts: Vec::new(),
         warnings: Vec::new(),
         back: String::new(),
+        held: Vec::new(),
         build_reused: want.build_reused,
     };
     plan.hosts = host_lines(want, &plan);
@@ -205,7 +206,7 @@ fn instead_of(retire: &mut Vec<PlannedProc>, rooms: &[Room], missing: usize) -> 
 /// There is no room at all: why, host by host.
 fn nowhere(want: &Want) -> Fault {
     let why = |host: &Host| match want.world.hosts.get(&host.name).map(|seen| &seen.state) {
-        _ if !host.active => format!("{} is out of service", host.name),
+        _ if !host.active => format!("{} is out of service or held", host.name),
         _ if want.indebted.contains(&host.name) => format!("{} owes something first (swarmdeck upkeep)", host.name),
         _ if want.replace == Replace::Host(&host.name) => format!("{} is being emptied", host.name),
         Some(HostState::Unreachable(why) | HostState::Degraded(why)) => format!("{}: {why}", host.name),
