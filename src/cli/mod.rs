@@ -5,6 +5,7 @@ mod dispatch;
 mod print;
 mod prompt;
 mod verbs;
+mod why;
 
 pub use prompt::TerminalPrompt;
 pub use verbs::demo_up;
@@ -53,7 +54,8 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Size { swarm, size, yes } => dispatch::size(deck, &swarm, size, &yes, format).await,
         Command::Resume { dispatch } => dispatch::resume(deck, dispatch.as_deref()).await,
         Command::Cancel { dispatch } => dispatch::cancel(deck, &dispatch).await,
-        Command::Upkeep => dispatch::resume(deck, None).await,
+        Command::Upkeep { follow } => why::upkeep(deck, follow, format).await,
+        Command::Why { name } => why::why(deck, name.as_deref()).await,
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
         Command::Start(args) => verbs::proc(deck, "start", &args).await,
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,

@@ -40,6 +40,14 @@ impl Deck {
     /// Executes a stored plan: exactly that, or refuses because the world moved. Answers when it is under way.
     pub async fn execute(&self, plan_id: &str, why: &str) -> Result<Carried> {
         let plan = Arc::new(self.stored_plan(plan_id).await?);
+        let begun = self.begun(plan_id, Arc::clone(&plan), why).await;
+        if let Err(fault) = &begun {
+            self.note_refusal(&plan.swarm_id, &plan.verb, fault).await;
+        }
+        begun
+    }
+
+    async fn begun(&self, plan_id: &str, plan: Arc<Plan>, why: &str) -> Result<Carried> {
         if let Some(dispatch) = self.store.dispatch(&plan.id).await? {
             return Err(
                 Fault::refused(format!("plan {plan_id} was executed already, as dispatch {}", dispatch.number)).next("make a new plan")

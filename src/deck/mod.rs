@@ -19,6 +19,7 @@ mod observe;
 mod prepare;
 mod proc_verbs;
 pub mod verbs;
+pub mod why;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
+pub use why::Why;
 
 pub use crate::hosts::{NoPrompt, Prompt, Question, Secret};
 pub use crate::store::Home;

@@ -3,6 +3,7 @@
 pub mod document;
 pub mod entity;
 pub mod fault;
+pub mod life;
 pub mod merge;
 pub mod name;
 pub mod procfile;

@@ -10,3 +10,4 @@ mod demo;
 mod fixtures;
 mod fleet;
 mod main_job;
+mod why;
