@@ -11,7 +11,7 @@ use crate::model::release::Release;
 use crate::model::world::World;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Deck {
     /// own step fails.
     pub(super) async fn highest_fence(&self, catalog: &Catalog, plan: &Plan, world: &World) -> u64 {
         let hosts =
-            plan.touched_hosts().iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
+            known_hosts(plan).iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
         let Some(pool) = &plan.pool else { return hosts };
         let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await else { return hosts };
         let fence = crate::balancers::Fence {
@@ -65,7 +65,7 @@ impl Deck {
         all: bool,
     ) -> Result<RealHands> {
         let mut hosts = BTreeMap::new();
-        for name in plan.touched_hosts() {
+        for name in known_hosts(plan) {
             let reached = async {
                 let host = catalog.host(&name)?;
                 let link = self.links.link(&host).await?;
@@ -74,7 +74,7 @@ impl Deck {
             };
             match reached.await {
                 Ok(reach) => drop(hosts.insert(name, reach)),
-                Err(fault) if all => return Err(fault),
+                Err(fault) if all && plan.touched_hosts().contains(&name) => return Err(fault),
                 Err(_) => {}
             }
         }
@@ -136,4 +136,9 @@ impl Deck {
         };
         self.store.note(&[], Some(&audit)).await
     }
+}
+
+/// Every host that the plan touches, and those that it goes on without.
+fn known_hosts(plan: &Plan) -> Vec<String> {
+    plan.touched_hosts().into_iter().chain(plan.lost.iter().map(|proc| proc.host.clone())).collect::<BTreeSet<_>>().into_iter().collect()
 }

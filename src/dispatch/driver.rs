@@ -4,14 +4,16 @@ use super::machine::{Effect, Event, Next, Run, StepName};
 use crate::model::record::{Outcome, Phase, Step, StepState};
 use crate::model::{Fault, Result};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-/// How much longer each further try of a step waits.
+/// How much longer each further try of a step waits, and how long at most.
 const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 
 /// Where the machine's records go.
 #[async_trait]
@@ -25,19 +27,26 @@ pub trait Journal: Send + Sync {
 /// What carries steps out.
 #[async_trait]
 pub trait Hands: Send + Sync {
-    /// Carries a step out; idempotent. Waiting ends early when `give_up` turns true. Answers with one line of what was found or done.
-    async fn carry(&self, step: &StepName, give_up: watch::Receiver<bool>) -> Result<String>;
+    /// Carries a step out; idempotent. Nothing new is routed on hosts that are `lost`. Waiting ends early when `give_up` turns true.
+    /// Answers with one line of what was found or done.
+    async fn carry(&self, step: &StepName, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String>;
     /// Takes a step back; idempotent.
     async fn undo(&self, step: &StepName) -> Result<String>;
 }
 
 /// What somebody outside wants of a dispatch under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wish {
     /// Cancel and undo.
     Undo(Fault),
     /// Stop between steps; it can be resumed.
     Leave,
+    /// Promote the canary; who says so.
+    Promote(String),
+    /// Go on without a host that does not answer.
+    GoWithout(String),
+    /// Wait so much longer (ms) for hosts that do not answer.
+    Wait(u64),
 }
 
 /// How the driving ended.
@@ -73,12 +82,15 @@ pub async fn drive(
             return Ended { run, outcome, fault };
         }
         for effect in std::mem::take(&mut next.effects) {
-            start(effect, &hands, &give_up, &failures, &mut tasks);
+            start(effect, &hands, &run, &give_up, &failures, &mut tasks);
         }
         tokio::select! {
             biased;
             wish = wishes.recv(), if wishes_open => match wish {
                 Some(Wish::Undo(fault)) => next = run.step(Event::Cancel(fault), now_ms()),
+                Some(Wish::Promote(who)) => next = run.step(Event::Promote(who), now_ms()),
+                Some(Wish::GoWithout(host)) => next = run.step(Event::GoWithout(host), now_ms()),
+                Some(Wish::Wait(ms)) => next = run.step(Event::Wait(ms), now_ms()),
                 Some(Wish::Leave) => {
                     tasks.shutdown().await;
                     let fault = Fault::interrupted("stopped between steps").next("swarmdeck resume");
@@ -97,7 +109,7 @@ pub async fn drive(
                 while let Some(answer) = ended {
                     match answer {
                         Ok((event, name)) => {
-                            if matches!(event, Event::Failed(..)) && (run.undoing || name.phase == Phase::Retire) {
+                            if matches!(event, Event::Failed(..)) {
                                 *failures.entry(name).or_default() += 1;
                             }
                             next.and_then(run.step(event, now_ms()));
@@ -126,6 +138,7 @@ async fn settle(journal: &Arc<dyn Journal>, run: &mut Run, next: &Next) -> Resul
 fn start(
     effect: Effect,
     hands: &Arc<dyn Hands>,
+    run: &Run,
     give_up: &watch::Sender<bool>,
     failures: &BTreeMap<StepName, u32>,
     tasks: &mut JoinSet<(Event, StepName)>,
@@ -134,11 +147,14 @@ fn start(
     match effect {
         Effect::GiveUp => drop(give_up.send_replace(true)),
         Effect::Do(name) => {
-            let give_up = give_up.subscribe();
-            let pause = pause(failures, &name);
+            let mut give_up = give_up.subscribe();
+            let (pause, lost) = (pause(failures, &name), run.lost_hosts());
             tasks.spawn(async move {
-                tokio::time::sleep(pause).await;
-                (answer(&name, hands.carry(&name, give_up).await), name)
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    _ = give_up.wait_for(|gone| *gone) => {}
+                }
+                (answer(&name, hands.carry(&name, &lost, give_up).await), name)
             });
         }
         Effect::Undo(name) => {
@@ -151,9 +167,9 @@ fn start(
     }
 }
 
-/// Nothing at the first try; then 2 s, 4 s …
+/// Nothing at the first try; then 2 s, 4 s, 6 s, 6 s …
 fn pause(failures: &BTreeMap<StepName, u32>, name: &StepName) -> Duration {
-    failures.get(name).map_or(Duration::ZERO, |failures| PAUSE * *failures)
+    failures.get(name).map_or(Duration::ZERO, |failures| (PAUSE * *failures).min(LONGEST_PAUSE))
 }
 
 fn answer(name: &StepName, result: Result<String>) -> Event {
@@ -166,8 +182,9 @@ fn answer(name: &StepName, result: Result<String>) -> Event {
 /// How far it is, for people: `prove 2 of 3`.
 pub fn progress(run: &Run) -> String {
     let phase = run.phase();
-    let all = run.steps.iter().filter(|step| step.phase == phase).count();
-    let done = run.steps.iter().filter(|step| step.phase == phase && step.state == StepState::Done).count();
+    let here = |step: &&Step| step.phase == phase;
+    let all = run.steps.iter().filter(here).count();
+    let done = run.steps.iter().filter(here).filter(|step| step.state == StepState::Done).count();
     match phase {
         Phase::Done => "done".into(),
         phase if run.undoing => format!("undo {}", phase.word()),

@@ -83,7 +83,7 @@ async fn all_or_nothing(store: &Store) {
 }
 
 fn step(phase: Phase, place: &str, state: StepState) -> Step {
-    Step { phase, place: place.into(), state, started_ms: 1, ended_ms: 0, detail: String::new() }
+    Step { batch: 0, phase, place: place.into(), state, started_ms: 1, ended_ms: 0, detail: String::new() }
 }
 
 async fn journal(store: &Store) {
