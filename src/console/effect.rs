@@ -1,7 +1,7 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
 use crate::deck::Secret;
-use crate::deck::look::{DispatchRequest, EditTarget};
+use crate::deck::look::{DispatchRequest, EditTarget, Target};
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Effect {
     /// ^z.
     Suspend,
     Refresh,
+    /// Ask the hosts why this is as it is.
+    Why {
+        target: Target,
+    },
     Plan {
         ticket: u64,
         request: DispatchRequest,
@@ -105,6 +109,7 @@ impl Effect {
             Effect::Quit
             | Effect::Suspend
             | Effect::Refresh
+            | Effect::Why { .. }
             | Effect::Plan { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }

@@ -1,7 +1,7 @@
 //! The console's port over the real deck: one call per effect.
 
 use super::port::{Port, Said};
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
 use crate::deck::{Deck, Stop};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
@@ -22,6 +22,15 @@ impl Port for Deck {
     }
     async fn refresh(&self) -> Result<()> {
         self.observe_all().await
+    }
+    async fn why(&self, target: Target) -> Result<Vec<String>> {
+        let name = match target {
+            Target::Swarm(id) | Target::Dispatch(id) => id,
+            Target::Host(name) => name,
+            Target::Proc(host, name) => format!("{host}:{name}"),
+            _ => return Ok(Vec::new()),
+        };
+        Ok(Deck::why(self, &name).await?.lines())
     }
 
     async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {

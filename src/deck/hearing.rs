@@ -4,8 +4,8 @@ use super::Deck;
 use crate::dispatch::driver::Wish;
 use crate::dispatch::hands::Ear;
 use crate::hosts::procs::Evidence;
+use crate::model::Result;
 use crate::model::record::Event;
-use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crate::uptest::UptestResult;
 use async_trait::async_trait;
@@ -59,10 +59,9 @@ impl Ear for DeckEar {
         let word = if result.passed { "passed" } else { "failed" };
         let what = format!("uptest {} of {proc} {word} in {:.2} s", result.name, result.seconds);
         self.event("uptest", place, what, if result.passed { "success" } else { "failed" }).await;
-        if !result.passed {
-            let name = format!("{}/{place}/{proc}/{}", self.plan.id, result.name);
-            self.deck.store.keep(super::why::UPTEST, &name, result, self.deck.now_ms()).await.ok();
-        }
+        let name = format!("{}/{word}/{place}/{proc}/{}", self.plan.id, result.name);
+        // It tells of what was tested; that it cannot be kept must not stop that.
+        self.deck.store.keep(super::why::UPTEST, &name, result, self.deck.now_ms()).await.ok();
     }
     async fn evidence(&self, evidence: &Evidence) -> Result<()> {
         self.deck.keep_evidence(evidence).await

@@ -16,8 +16,10 @@ use swarmdeck::deck::look::DispatchRequest;
 use swarmdeck::deck::{Deck, Home, NoPrompt, Outside};
 use swarmdeck::hosts::Pool;
 use swarmdeck::hosts::procs::{self, Fence, ProcSpec};
+use swarmdeck::model::Fault;
 use swarmdeck::model::record::{Dispatch, Outcome};
 use swarmdeck::model::release::Release;
+use swarmdeck::plan::Plan;
 
 /// How many of each forty must be named rightly.
 const RIGHT: usize = 38;
@@ -47,8 +49,19 @@ fn outside() -> Outside {
     }
 }
 
-/// Asks why of `name`.
+/// Asks why of `name`; again, where a busy machine let a host take too long to answer.
 async fn ask(deck: &Deck, fault: &str, name: &str, cause: &'static str, word: &'static str) -> Row {
+    let mut row = asked(deck, fault, name, cause, word).await;
+    for _ in 0..3 {
+        if row.said != "host-silent" || cause == "host-silent" {
+            break;
+        }
+        row = asked(deck, fault, name, cause, word).await;
+    }
+    row
+}
+
+async fn asked(deck: &Deck, fault: &str, name: &str, cause: &'static str, word: &'static str) -> Row {
     let (said, shows) = match deck.why(name).await {
         Ok(why) => {
             let shown = why.cause.as_ref().is_some_and(|cause| format!("{} {}", cause.sentence, cause.evidence.join("\n")).contains(word));
@@ -63,10 +76,22 @@ async fn ask(deck: &Deck, fault: &str, name: &str, cause: &'static str, word: &'
     Row { fault: fault.into(), cause, word, said, shows }
 }
 
+/// A plan; again, where a busy machine let a host take too long to answer.
+async fn planned(deck: &Deck, request: &DispatchRequest) -> Result<Plan, Fault> {
+    let mut plan = deck.plan(request, None).await;
+    for _ in 0..5 {
+        if !plan.as_ref().is_err_and(|fault| fault.what.contains("no answer within")) {
+            break;
+        }
+        plan = deck.plan(request, None).await;
+    }
+    plan
+}
+
 /// Plans and executes; the dispatch as it ended, or none when it was refused.
 async fn attempt(deck: &Deck, swarm: &str, version: Option<&str>) -> Option<Dispatch> {
     let request = DispatchRequest { swarm: swarm.into(), version: version.map(str::to_string), ..DispatchRequest::default() };
-    let plan = deck.plan(&request, None).await.ok()?;
+    let plan = planned(deck, &request).await.ok()?;
     deck.execute(&plan.id, "seeded").await.ok()?.done.await.ok()
 }
 
@@ -82,12 +107,12 @@ async fn forty_faults_on_real_hosts_are_named_with_their_evidence() {
     let group = seed_web(&fleet);
     let deck = Deck::open(Home::open(&cli.path("home")).unwrap(), outside()).await.unwrap();
     deck.apply(&document, "test", false, "").await.unwrap();
-    let seeded = start_seeds(&deck, &fleet, group.as_deref()).await;
-    eprintln!("seeded after {:.1} s", begun.elapsed().as_secs_f64());
-
+    eprintln!("hosts were seeded after {:.1} s", begun.elapsed().as_secs_f64());
     let mut rows = dispatch_faults(&deck, &fleet, &document).await;
     eprintln!("dispatches were had after {:.1} s", begun.elapsed().as_secs_f64());
+    let seeded = start_seeds(&deck, &fleet, group.as_ref().map(|group| group.path.as_str())).await;
     ended(&fleet, &seeded);
+    eprintln!("procs were seeded after {:.1} s", begun.elapsed().as_secs_f64());
     let procs = seeded.iter().map(|(seed, _)| ask_seed(&deck, seed));
     rows.extend(futures::stream::iter(procs).buffered(4).collect::<Vec<_>>().await);
     fleet.freeze("h001");
@@ -102,16 +127,13 @@ async fn forty_faults_on_real_hosts_are_named_with_their_evidence() {
     rows.extend(balancer_faults(&deck, &fleet).await);
     fleet.thaw("h001");
 
-    shown_on_the_command_line(&cli, &seeded);
-    if let Some(group) = &group {
-        fleet.exec("web01", &format!("rmdir {group}"));
-    }
     for row in &rows {
         let mark = if row.is_right() { "right" } else { "WRONG" };
         eprintln!("{mark}  {:<44} -> {:<26} ({:?}{})", row.fault, row.said, row.word, if row.shows { "" } else { " is not shown" });
     }
     let right = rows.iter().filter(|row| row.is_right()).count();
     eprintln!("{right} of {} faults were named rightly, in {:.1} s", rows.len(), begun.elapsed().as_secs_f64());
+    shown_on_the_command_line(&cli, &seeded);
     assert!(rows.len() >= 40 && right >= 38 && right * 40 >= RIGHT * rows.len(), "only {right} of {}", rows.len());
     deck.close().await;
 }
@@ -239,12 +261,12 @@ fn seed_hosts(fleet: &Fleet) {
 }
 
 /// What the procs of `web01` need to fail; the path of a memory group, where one can be made.
-fn seed_web(fleet: &Fleet) -> Option<String> {
+fn seed_web(fleet: &Fleet) -> Option<Group<'_>> {
     let common = PREPARE.split_once("&&").unwrap().0.to_string() + "&& " + PREPARE.split_once("none /apps &&").unwrap().1;
     for host in ["web01", "web02"] {
         fleet.text(host, &common);
     }
-    let group = format!("/mnt/cg/why-{}", std::process::id());
+    let group = format!("/mnt/cg/why-{}", uuid::Uuid::now_v7());
     let script = format!(
         "mkdir -p /mnt/ro /mnt/cg && mount -t tmpfs -o ro none /mnt/ro
          echo 'ghosty:x:20002:20002::/:/bin/sh' >>/etc/passwd; echo 'ghosty:x:20002:' >>/etc/group
@@ -254,7 +276,22 @@ fn seed_web(fleet: &Fleet) -> Option<String> {
          else exit 0; fi && chmod 666 {group}/cgroup.procs && echo made"
     );
     let made = fleet.text("web01", &script).contains("made");
-    made.then_some(group)
+    made.then_some(Group { fleet, path: group })
+}
+
+/// A memory group of the kernel's, which outlives a host: taken away however the test ends.
+struct Group<'a> {
+    fleet: &'a Fleet,
+    path: String,
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        self.fleet.exec(
+            "web01",
+            &format!("supervisorctl shutdown; for n in 1 2 3 4 5 6 7 8 9 10; do rmdir {} && break; sleep 0.3; done", self.path),
+        );
+    }
 }
 
 /// Starts every seed as a proc of its swarm, on the real Supervisor of `web01`, and does to some what makes them wrong.
@@ -356,15 +393,15 @@ async fn dispatch_faults(deck: &Deck, fleet: &Fleet, document: &str) -> Vec<Row>
     let well = deck.why("tested-c-good").await.unwrap();
     assert!(well.cause.is_none() && well.verdict.contains("1 of 1 procs run v1"), "{well:#?}");
     let hang = DispatchRequest { swarm: "tested-c-hang".into(), ..DispatchRequest::default() };
-    let plan = deck.plan(&hang, None).await.unwrap();
+    let plan = planned(deck, &hang).await.unwrap();
     let hanging = deck.execute(&plan.id, "").await.unwrap();
 
     // Plans that the world, or somebody, overtakes.
     let of = |swarm: &str| DispatchRequest { swarm: swarm.into(), ..DispatchRequest::default() };
-    let saved = deck.plan(&of("tested-saved-good"), None).await.unwrap();
+    let saved = planned(deck, &of("tested-saved-good")).await.unwrap();
     deck.apply(&document.replace("greeting: one", "greeting: two"), "test", false, "").await.unwrap();
     assert!(deck.execute(&saved.id, "").await.is_err());
-    let moved = deck.plan(&of("tested-moved-good"), None).await.unwrap();
+    let moved = planned(deck, &of("tested-moved-good")).await.unwrap();
     let port = moved.start[0].port;
     fleet.text(
         "web01",
@@ -412,7 +449,7 @@ async fn dispatch_faults(deck: &Deck, fleet: &Fleet, document: &str) -> Vec<Row>
     }
     assert!(proving, "its uptest hangs");
     rows.push(ask(deck, "dispatch under way", &number, "under-way", "prove").await);
-    let second = deck.plan(&hang, None).await.unwrap();
+    let second = planned(deck, &hang).await.unwrap();
     assert!(deck.execute(&second.id, "").await.is_err());
     rows.push(ask(deck, "dispatch of a swarm that is busy", "tested-c-hang", "held", "held by").await);
     deck.cancel(&deck.dispatch_named(&number).await.unwrap()).await.unwrap();
@@ -470,6 +507,7 @@ fn shown_on_the_command_line(cli: &Cli, seeded: &[(&Seed, String)]) {
     assert_eq!((&lives[0]["exit_status"], &lives[0]["lines"][0]), (&7.into(), &"the moon is full".into()), "{lives:#}");
     let why = cli.json(&["why", &format!("web01:{name}")]);
     assert!(why["lives"].as_array().is_some_and(|lives| lives.len() >= 3), "{why:#}");
-    let swept = cli.json(&["upkeep"]);
+    // One of the dispatches owes something, which is said by the exit code.
+    let swept = cli.run(&["upkeep", "-o", "json"]).json();
     assert_eq!((&swept["collected"], &swept["forgotten"]["plan"]), (&0.into(), &0.into()), "{swept:#}");
 }

@@ -3,7 +3,7 @@
 use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -30,6 +30,9 @@ impl Port for Fake {
     }
     async fn refresh(&self) -> Result<()> {
         Ok(())
+    }
+    async fn why(&self, target: Target) -> Result<Vec<String>> {
+        Ok(vec![format!("{target:?}"), "CAUSE  the test".into()])
     }
     async fn plan(&self, _: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {
         let _ = progress.send(LogLine { at_ms: 0, from: "build".into(), text: "compiling".into() }).await;

@@ -253,3 +253,17 @@ fn latest_shows_the_latest_while_nobody_moves_in_it() {
     update(&mut state, Msg::Look(Arc::new(other)));
     assert!(frame(&state, Depth::True).0.contains("the very newest"));
 }
+
+#[test]
+fn why_asks_the_hosts_and_shows_what_they_answer_to_this_very_question() {
+    let mut state = state(80, 24);
+    let target = state.pointed();
+    let effects = press(&mut state, "2 w");
+    let Some(Effect::Why { target: asked }) = effects.last().cloned() else { panic!("{effects:?} of {target:?}") };
+    assert!(!frame(&state, Depth::True).0.contains("CAUSE"), "what is known here comes first");
+    let lines = vec!["swarm shop: It fails.".to_string(), String::new(), "CAUSE  module-missing  web01: flask is not there".to_string()];
+    update(&mut state, Msg::Why { target: crate::deck::look::Target::Host("another".into()), lines: Ok(lines.clone()) });
+    assert!(!frame(&state, Depth::True).0.contains("CAUSE"), "an answer to another question");
+    update(&mut state, Msg::Why { target: asked, lines: Ok(lines) });
+    assert!(frame(&state, Depth::True).0.contains("CAUSE  module-missing"));
+}

@@ -107,7 +107,7 @@ pub struct UptestFacts {
 }
 
 /// A pool on one balancer host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PoolFacts {
     pub balancer: String,
     pub pool: String,

@@ -244,10 +244,10 @@ impl Deck {
                 facts.procs.push(of_evidence(&evidence));
             }
         }
-        for (key, _) in self.store.kept_names(UPTEST, &prefix).await?.into_iter().take(MOST) {
+        for (key, _) in self.store.kept_names(UPTEST, &format!("{prefix}failed/")).await?.into_iter().take(MOST) {
             let parts: Vec<&str> = key.split('/').collect();
             if let Some(result) = self.store.kept::<UptestResult>(UPTEST, &key).await.ok().flatten() {
-                let place = parts.get(1..3).unwrap_or_default().join(" ");
+                let place = parts.get(2..4).unwrap_or_default().join(" ");
                 facts.uptests.push(UptestFacts { place, result });
             }
         }
@@ -277,20 +277,14 @@ impl Deck {
             }
         }
         for pool in &pools {
-            let pool_facts = |host: &str| PoolFacts {
-                balancer: name.into(),
-                pool: pool.clone(),
-                host: host.into(),
-                edited: None,
-                not_ours: String::new(),
-                out_of_reach: String::new(),
-                unread: String::new(),
-                differs: String::new(),
-            };
+            let empty = PoolFacts { balancer: name.into(), pool: pool.clone(), ..PoolFacts::default() };
             match opened.balancer.nodes(pool).await {
-                Ok(hosts) => self.add_pool(name, pool, &hosts, &*opened.balancer, &pool_facts, facts).await,
+                Ok(hosts) => self.add_pool(name, pool, &hosts, &*opened.balancer, &empty, facts).await,
                 Err(_) if !away.is_empty() => {}
-                Err(fault) => facts.pools.push(PoolFacts { unread: fault.line(), ..pool_facts(fault.host.as_deref().unwrap_or_default()) }),
+                Err(fault) => {
+                    let host = fault.host.clone().unwrap_or_default();
+                    facts.pools.push(PoolFacts { unread: fault.line(), host, ..empty });
+                }
             }
         }
         Ok(())
@@ -302,7 +296,7 @@ impl Deck {
         pool: &str,
         hosts: &[HostNodes],
         balancer: &dyn crate::balancers::Balancer,
-        empty: &dyn Fn(&str) -> PoolFacts,
+        empty: &PoolFacts,
         facts: &mut Facts,
     ) {
         let up = |host: &HostNodes| -> BTreeSet<String> {
@@ -312,7 +306,7 @@ impl Deck {
         let reach = balancer.reaches(&all).await.err().map(|fault| fault.line()).unwrap_or_default();
         let first = hosts.first().map(up);
         for host in hosts {
-            let mut known = empty(&host.host);
+            let mut known = PoolFacts { host: host.host.clone(), ..empty.clone() };
             known.edited.clone_from(&host.edited_by_hand);
             known.not_ours = balancing::not_ours(name, pool, self.store.installation(), std::slice::from_ref(host)).unwrap_or_default();
             known.out_of_reach.clone_from(&reach);

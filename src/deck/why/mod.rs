@@ -19,7 +19,7 @@ use serde::Serialize;
 
 /// What a removed proc left behind, by [`crate::hosts::procs::Evidence::key`].
 pub(super) const EVIDENCE: &str = "evidence";
-/// Uptests that failed, by dispatch, host, proc and test.
+/// What uptests said, by dispatch, `passed` or `failed`, host, proc and test.
 pub(super) const UPTEST: &str = "uptest output";
 /// Lives of procs, by [`Life::key`].
 const LIVES: &str = "life";

@@ -104,7 +104,7 @@ pub const HOSTS: &[HostSeed] = &[
     host("h007", ", user: deploy", "true", "privilege", "deploy"),
     host("h008", ROOT, "mount -o remount,ro /apps", "disk-read-only", "/apps"),
     host("h009", ROOT, "dd if=/dev/zero of=/apps/filler bs=64k 2>/dev/null; true", "disk-full", "0 KiB free"),
-    host("h010", ROOT, "n=0; while : >/apps/filler-$n; do n=$((n + 1)); done 2>/dev/null; true", "inodes-gone", "inodes"),
+    host("h010", ROOT, "n=0; while touch /apps/filler-$n 2>/dev/null; do n=$((n + 1)); done", "inodes-gone", "inodes"),
     host("h011", ROOT, "kill $(cat /run/supervisord.pid)", "supervisor-down", "socket"),
     host("h012", ROOT, "rm -f /run/supervisor.sock", "supervisor-socket-missing", "socket"),
     host(

@@ -44,7 +44,7 @@ pub static SIGNS: Signs = Signs::new(&[
     },
     Sign {
         id: "host-key-unknown",
-        pattern: r"host key of (\S+),|its host key \S+ is (?:not known|still unknown)|the unknown host key",
+        pattern: r"host key of (\S+),|its host key .* is (?:not known|still unknown)|the unknown host key",
         sentence: "its host key is not known here",
         next: "log in once with ssh and compare the fingerprint, or add it to known_hosts",
     },

@@ -133,6 +133,16 @@ fn our_own_faults_are_known_and_what_is_not_is_said_as_it_is() {
     let held = of("shop-prod-web@web is held by op2 (dispatch v2), step drain");
     assert_eq!((held.id.as_str(), held.next.as_str()), ("held", "their advice"));
     assert!(held.sentence.contains("op2"));
+    for (text, id) in [
+        ("its host key ssh-ed25519 SHA256:x is not known, and StrictHostKeyChecking is yes", "host-key-unknown"),
+        ("h asks for a yes to the unknown host key of h, SHA256:x; there is no terminal", "host-key-unknown"),
+        ("h asks for the sudo password of op1; there is no terminal", "sudo-password"),
+        ("p runs but its port does not answer: port 5000: [Errno 111] Connection refused", "loopback-only"),
+        ("p runs but its port does not answer: port 5000: nothing listens on port 5000", "no-listen"),
+        ("nginx was not reloaded; /etc/x.conf is as before: ", "reload-failed"),
+    ] {
+        assert_eq!(of(text).id, id, "{text}");
+    }
     let other = of("the moon is in the wrong place");
     assert_eq!((other.id.as_str(), other.sentence.as_str()), ("said", "the moon is in the wrong place"));
 }
