@@ -53,10 +53,12 @@ impl Journal for DeckJournal {
             }
         }
         let lease = self.held.lease();
-        self.deck
-            .store
-            .record(&Entry { dispatch: &header, lease: &lease, steps: records, events: &events, changes: &changes, now_ms })
-            .await?;
+        let entry = Entry { dispatch: &header, lease: &lease, steps: records, events: &events, changes: &changes, now_ms };
+        let writing = self.deck.store.record(&entry);
+        #[cfg(debug_assertions)]
+        let writing = crate::dispatch::stop_at::write(writing);
+        writing.await?;
+        self.held.refresh().await?;
         self.held.set_step(progress(run));
         self.deck.refresh_soon();
         Ok(())
@@ -70,7 +72,9 @@ impl Journal for DeckJournal {
 impl DeckJournal {
     fn step_event(&self, dispatch: &Dispatch, step: &Step, now_ms: i64) -> Option<Event> {
         let (result, word) = match step.state {
-            StepState::Intent => ("", "begun"),
+            StepState::Intent if step.detail.is_empty() => ("", "begun"),
+            // It waits for a host that does not answer.
+            StepState::Intent => ("warning", step.detail.as_str()),
             StepState::Done => ("success", step.detail.as_str()),
             StepState::Failed => ("failed", step.detail.as_str()),
             StepState::Undoing => ("", "being undone"),

@@ -163,7 +163,7 @@ impl Deck {
                 carried.done.await.ok();
             }
         }
-        Ok(())
+        self.pay_pools().await.map(drop)
     }
 
     pub(super) async fn swarm_look(

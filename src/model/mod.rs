@@ -6,6 +6,7 @@ pub mod fault;
 pub mod life;
 pub mod merge;
 pub mod name;
+pub mod probe;
 pub mod procfile;
 pub mod quote;
 pub mod record;

@@ -4,10 +4,15 @@
 mod support;
 
 mod bad_input;
+mod balancers;
 mod boundaries;
 mod console;
+mod crash;
 mod demo;
+mod faults;
 mod fixtures;
 mod fleet;
 mod main_job;
+mod requests;
+mod rollout;
 mod why;

@@ -307,7 +307,7 @@ impl Deck {
         let first = hosts.first().map(up);
         for host in hosts {
             let mut known = PoolFacts { host: host.host.clone(), ..empty.clone() };
-            known.edited.clone_from(&host.edited_by_hand);
+            known.edited = host.edited_by_hand.as_ref().map(|edit| format!("{}\n{}", edit.what, edit.difference));
             known.not_ours = balancing::not_ours(name, pool, self.store.installation(), std::slice::from_ref(host)).unwrap_or_default();
             known.out_of_reach.clone_from(&reach);
             if first.as_ref().is_some_and(|first| *first != up(host)) {

@@ -171,6 +171,8 @@ fn render(fence: &Fence, at: &SupervisorAt, targets: &[Target], known: &[Process
         let name = quote(&target.name);
         writeln!(body, "[ -z \"$todo{n}\" ] || finish {name} \"$pid{n}\" \"$id{n}\"\nhand {name} \"$id{n}\"").map_err(wrong)?;
     }
+    // What is gone stays gone after a power cut.
+    body.push_str("[ ! -d \"$ROOT/procs\" ] || sync \"$ROOT/procs\" || fail failed \"cannot write to the disk under $ROOT\"\n");
     Ok((body, longest + Duration::from_secs(60 + 15 * targets.len() as u64)))
 }
 
