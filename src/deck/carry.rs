@@ -55,6 +55,14 @@ impl Deck {
     /// [`Deck::execute`] that goes past the swarm's holds of these names, and lifts them.
     pub async fn execute_lifting(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<Carried> {
         let plan = Arc::new(self.stored_plan(plan_id).await?);
+        let begun = self.begun(plan_id, Arc::clone(&plan), why, lift).await;
+        if let Err(fault) = &begun {
+            self.note_refusal(&plan.swarm_id, &plan.verb, fault).await;
+        }
+        begun
+    }
+
+    async fn begun(&self, plan_id: &str, plan: Arc<Plan>, why: &str, lift: &[String]) -> Result<Carried> {
         if let Some(dispatch) = self.store.dispatch(&plan.id).await? {
             return Err(
                 Fault::refused(format!("plan {plan_id} was executed already, as dispatch {}", dispatch.number)).next("make a new plan")

@@ -34,8 +34,8 @@ pub trait Ear: Send + Sync {
     async fn line(&self, place: &str, what: String);
     /// The result of one uptest.
     async fn uptest(&self, place: &str, proc: &str, result: &crate::uptest::UptestResult);
-    /// What a removed proc left behind.
-    async fn evidence(&self, evidence: &Evidence);
+    /// What a removed proc left behind; once this is done it is deleted on the host.
+    async fn evidence(&self, evidence: &Evidence) -> Result<()>;
 }
 
 /// A pool besides the plan's own that procs which go are taken out of.
@@ -323,9 +323,14 @@ impl RealHands {
         let target = |proc: &&PlannedProc| Target { name: proc.name.clone(), guard: Guard::Instance(proc.instance.clone()), stop_timeout };
         let targets: Vec<Target> = here.iter().map(target).collect();
         let left = procs::remove(reach.link.as_ref(), &self.fence(&reach.host), &reach.host.supervisor, step, &targets).await?;
-        for evidence in &left {
-            self.ear.evidence(evidence).await;
+        let mut stored = Vec::new();
+        for evidence in left.iter().filter(|evidence| evidence.found) {
+            // What cannot be stored now stays on the host, for whoever looks there next.
+            if self.ear.evidence(evidence).await.is_ok() {
+                stored.push(evidence);
+            }
         }
+        procs::forget(reach.link.as_ref(), &reach.host.root, &stored).await.ok();
         let ports: Vec<String> = here.iter().map(|proc| format!(":{}", proc.port)).collect();
         Ok(format!("removed {}", ports.join(" ")))
     }
