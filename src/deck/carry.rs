@@ -8,6 +8,7 @@ use crate::balancers::Snapshot;
 use crate::dispatch::driver::{self, Hands, Wish};
 use crate::dispatch::hands::RealHands;
 use crate::dispatch::machine::{self, Run, StepName};
+use crate::dispatch::rules;
 use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Event, Outcome, Phase};
 use crate::model::release::Release;
@@ -131,9 +132,7 @@ impl Deck {
     ) -> Result<(Run, Dispatch, RealHands)> {
         // Read again under the lease: the former holder may have written after we looked.
         let mut dispatch = self.store.dispatch(&plan.id).await?.ok_or_else(|| Fault::failed("the dispatch is gone from the store"))?;
-        if dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
-            return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
-        }
+        let run = rules::taken_on(&dispatch, undo)?;
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
             (Some(before), _) => before,
             (None, None) => Snapshot::default(),
@@ -166,19 +165,13 @@ impl Deck {
         }
         dispatch.outcome = None;
         dispatch.holder.clone_from(&self.holder);
-        let mut run =
-            Run::new(dispatch.steps.clone(), dispatch.undoing, dispatch.fault.clone().filter(|_| dispatch.undoing), dispatch.debts.clone());
-        if let Some(fault) = undo.filter(|_| !run.past_return()) {
-            run.undoing = true;
-            run.cause.get_or_insert(fault);
-        }
         self.audit_of(&dispatch, "resumed").await?;
         Ok((run, dispatch, hands))
     }
 
     /// The swarm's lease with an epoch above every one that a host or balancer of the plan has seen, and the world as it is under it.
     async fn take_lease(&self, catalog: &Catalog, plan: &Plan, swarm: Option<&Swarm>, why: &str) -> Result<(Held, World)> {
-        let held = self.acquire(&lease_name(plan), why, &plan.id, 0).await?;
+        let held = self.acquire(&rules::lease_name(&plan.swarm_id), why, &plan.id, 0).await?;
         let world = match self.observe(catalog, swarm).await {
             Ok(world) => world,
             Err(fault) => {
@@ -192,7 +185,7 @@ impl Deck {
         }
         held.release().await?;
         let min = i64::try_from(fenced).unwrap_or(i64::MAX - 1);
-        Ok((self.acquire(&lease_name(plan), why, &plan.id, min).await?, world))
+        Ok((self.acquire(&rules::lease_name(&plan.swarm_id), why, &plan.id, min).await?, world))
     }
 
     /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
@@ -338,9 +331,4 @@ impl Deck {
         self.refresh_soon();
         dispatch
     }
-}
-
-/// The name of a swarm's lease.
-fn lease_name(plan: &Plan) -> String {
-    format!("swarm/{}", plan.swarm_id)
 }

@@ -6,6 +6,7 @@ use super::{Catalog, Deck};
 use crate::balancers::Snapshot;
 use crate::dispatch::hands::{Reach, RealHands};
 use crate::dispatch::machine;
+use crate::dispatch::rules;
 use crate::model::record::{Audit, Dispatch, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
@@ -24,8 +25,7 @@ impl Deck {
     /// The highest epoch that any host or balancer host of the plan has seen; one that does not answer says nothing here, and its
     /// own step fails.
     pub(super) async fn highest_fence(&self, catalog: &Catalog, plan: &Plan, world: &World) -> u64 {
-        let hosts =
-            plan.touched_hosts().iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
+        let hosts = rules::highest_fence(plan, world, 0);
         let Some(pool) = &plan.pool else { return hosts };
         let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await else { return hosts };
         let fence = crate::balancers::Fence {
@@ -34,7 +34,7 @@ impl Deck {
             epoch: 0,
             root: opened.root(),
         };
-        hosts.max(opened.balancer.raise(&fence).await.unwrap_or(0))
+        rules::highest_fence(plan, world, opened.balancer.raise(&fence).await.unwrap_or(0))
     }
 
     /// Port leases, and the pool as it is before, byte for byte.

@@ -1,17 +1,14 @@
 //! The driver: feeds the machine, writes what it says to write, then does what it says to do. The same loop whatever stands behind it.
 
 use super::machine::{Effect, Event, Next, Run, StepName};
+use super::rules::pause;
 use crate::model::record::{Outcome, Phase, Step, StepState};
 use crate::model::{Fault, Result};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-
-/// How much longer each further try of a step waits.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// Where the machine's records go.
 #[async_trait]
@@ -149,11 +146,6 @@ fn start(
             });
         }
     }
-}
-
-/// Nothing at the first try; then 2 s, 4 s …
-fn pause(failures: &BTreeMap<StepName, u32>, name: &StepName) -> Duration {
-    failures.get(name).map_or(Duration::ZERO, |failures| PAUSE * *failures)
 }
 
 fn answer(name: &StepName, result: Result<String>) -> Event {

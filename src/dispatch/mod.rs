@@ -4,3 +4,6 @@ pub mod driver;
 pub mod hands;
 pub mod machine;
 mod prove;
+pub mod rules;
+#[cfg(test)]
+mod simulation;

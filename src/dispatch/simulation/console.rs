@@ -1,0 +1,375 @@
+//! A process of a play: plan, execute, resume, cancel, upkeep, in the order in which the deck does them.
+
+use super::driver::Carrying;
+use super::fleet::{self, edge_name, entity, host_number, pool_nodes};
+use super::hands::Hands;
+use super::leasing::Held;
+use super::planning;
+use super::scenario::Happening;
+use super::sim::{Heard, Place, Sim};
+use super::time::Mailbox;
+use super::truth::By;
+use crate::balancers::Snapshot;
+use crate::dispatch::driver::Wish;
+use crate::dispatch::machine::{self, Run, StepName};
+use crate::dispatch::rules;
+use crate::model::entity::Swarm;
+use crate::model::record::{Dispatch, Outcome, Phase};
+use crate::model::world::World;
+use crate::model::{Fault, Result};
+use crate::plan::{self, Plan};
+use crate::store::Entry;
+use futures::future::join_all;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// What an operator does, as a task of the console.
+pub fn operate(sim: &Rc<Sim>, happening: Happening) {
+    let (Happening::Dispatch { console, .. }
+    | Happening::Cancel { console, .. }
+    | Happening::Resume { console, .. }
+    | Happening::Upkeep { console }
+    | Happening::Edit { console, .. }) = happening
+    else {
+        return;
+    };
+    if !sim.consoles.borrow()[console].up {
+        return;
+    }
+    let other = Rc::clone(sim);
+    sim.spawn(console, async move {
+        let done = other.operated(console, happening).await;
+        if let Err(fault) = done {
+            other.say(|| format!("c{console} is told: {}", fault.line()));
+        }
+    });
+}
+
+/// An open console looks every 30 s for what a dead process left.
+pub fn keep_resuming(sim: &Rc<Sim>, console: usize) {
+    if !sim.scenario.automatic {
+        return;
+    }
+    let other = Rc::clone(sim);
+    sim.spawn(console, async move {
+        while !other.calm.get() {
+            other.time.sleep(30_000).await;
+            other.upkeep(console, false).await.ok();
+        }
+    });
+}
+
+impl Sim {
+    async fn operated(self: &Rc<Sim>, console: usize, happening: Happening) -> Result<()> {
+        match happening {
+            Happening::Dispatch { swarm, version, size, think, twice, .. } => {
+                let plan = self.plan(console, swarm, version, size).await?;
+                self.time.sleep(think).await;
+                let other = (console + 1) % self.scenario.consoles;
+                if twice && self.consoles.borrow()[other].up {
+                    let (sim, id) = (Rc::clone(self), plan.clone());
+                    self.spawn(other, async move { drop(sim.execute(other, &id).await) });
+                }
+                self.execute(console, &plan).await
+            }
+            Happening::Cancel { swarm, .. } => self.cancel(console, &self.open_of(swarm)?).await,
+            Happening::Resume { swarm, .. } => self.resume(console, &self.open_of(swarm)?, None).await.map(drop),
+            Happening::Upkeep { .. } => self.upkeep(console, true).await,
+            Happening::Edit { swarm, .. } => planning::edit(self, console, swarm).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn open_of(&self, swarm: usize) -> Result<Dispatch> {
+        let id = planning::swarm_id(swarm);
+        let open = self.store.open_dispatches().into_iter().find(|dispatch| dispatch.swarm_id == id);
+        open.ok_or_else(|| Fault::refused("nothing of it is under way"))
+    }
+
+    /// Executes a stored plan: exactly that, or refuses because the world moved.
+    pub async fn execute(self: &Rc<Sim>, console: usize, id: &str) -> Result<()> {
+        let plan = self.plans.borrow().get(id).cloned().ok_or_else(|| Fault::bad("there is no such plan"))?;
+        let (done, entry) = self.ask_store(console, false, |store| Ok((store.dispatch(id), store.by_id(&plan.swarm_id)))).await?;
+        if done.is_some() {
+            return Err(Fault::refused("the plan was executed already"));
+        }
+        let entry = entry.ok_or_else(|| Fault::refused("the swarm is deleted"))?;
+        if entry.rev != plan.swarm_rev {
+            return Err(Fault::refused("the swarm was saved after the plan was made"));
+        }
+        let (held, world) = self.take_lease(console, &plan).await?;
+        match self.begin(console, &plan, &held, &world).await {
+            Ok(carrying) => {
+                let run = Run::new(carrying.dispatch.borrow().steps.clone(), false, None, Vec::new());
+                self.carry(carrying, run).await;
+                Ok(())
+            }
+            Err(fault) => {
+                self.ask_store(console, true, |store| store.release_ports(id)).await.ok();
+                held.release().await.ok();
+                Err(fault)
+            }
+        }
+    }
+
+    async fn begin(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, world: &World) -> Result<Carrying> {
+        let moved = plan::moved(plan, world);
+        if !moved.is_empty() {
+            return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))));
+        }
+        if let Some(pool) = &plan.pool {
+            self.ask_store(console, true, |store| store.claim_pool(&pool.balancer, &pool.pool, &plan.swarm_id)).await?;
+        }
+        let before = self.reserve(console, plan).await?;
+        let hands = self.hands(console, plan, held, before, true)?;
+        let mut dispatch = planning::header(plan, &self.holder(console));
+        dispatch.started_ms = self.now_ms();
+        let lease = held.lease();
+        self.ask_store(console, true, |store| {
+            store.create_dispatch(&mut dispatch, &lease, &[])?;
+            self.truth.borrow_mut().begun(plan, &self.fleet.borrow(), &store.open_dispatches());
+            Ok(())
+        })
+        .await?;
+        self.say(|| format!("c{console} begins {} {} epoch {}", plan.id, plan.swarm_id, held.epoch()));
+        Ok(self.carrying(console, hands, held, dispatch))
+    }
+
+    fn carrying(self: &Rc<Sim>, console: usize, hands: Hands, held: &Rc<Held>, dispatch: Dispatch) -> Carrying {
+        let heard = Mailbox::new();
+        Carrying { sim: Rc::clone(self), console, hands: Rc::new(hands), held: Rc::clone(held), dispatch: RefCell::new(dispatch), heard }
+    }
+
+    /// Port leases, and the pool as it is before, byte for byte.
+    async fn reserve(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>) -> Result<Snapshot> {
+        let mut ports: BTreeMap<String, Vec<u16>> = BTreeMap::new();
+        for proc in &plan.start {
+            ports.entry(format!("h{}", host_number(&proc.host).unwrap_or(0))).or_default().push(proc.port);
+        }
+        for (host, ports) in &ports {
+            self.ask_store(console, true, |store| store.take_ports(host, ports, &plan.id)).await?;
+        }
+        let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
+        let mut before = Snapshot::default();
+        for edge in 0..self.scenario.edges {
+            let name = pool.pool.clone();
+            let text = self.call(console, Place::Edge(edge), |script| script.read_pool(name)).await?;
+            before.0.insert(edge_name(edge), text);
+        }
+        let text = serde_json::to_string(&before).map_err(|error| Fault::failed(error.to_string()))?;
+        self.ask_store(console, true, |store| {
+            store.keep_text("pool before", &plan.id, &text);
+            Ok(())
+        })
+        .await?;
+        Ok(before)
+    }
+
+    /// The hands of a dispatch, with the way to each host open. With `all` every host must be there; balancer hosts must be always.
+    fn hands(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, before: Snapshot, all: bool) -> Result<Hands> {
+        let reachable = |host: &String| host_number(host).is_some_and(|host| self.reachable(console, Place::Host(host)));
+        let (hosts, away): (BTreeSet<String>, BTreeSet<String>) = plan.touched_hosts().into_iter().partition(reachable);
+        if all && !away.is_empty() {
+            return Err(Fault::unreachable(format!("{away:?} do not answer")));
+        }
+        if plan.pool.is_some() && (0..self.scenario.edges).any(|edge| !self.reachable(console, Place::Edge(edge))) {
+            return Err(Fault::unreachable("a balancer host does not answer"));
+        }
+        let by = By { dispatch: plan.id.clone(), swarm: plan.swarm_id.clone(), epoch: held.epoch() };
+        let give_up = Rc::new(Cell::new(false));
+        Ok(Hands { sim: Rc::clone(self), console, plan: Rc::clone(plan), by: Rc::new(by), hosts, before, give_up })
+    }
+
+    /// Carries a dispatch on that an earlier process left. Answers how it ended then.
+    pub async fn resume(self: &Rc<Sim>, console: usize, dispatch: &Dispatch, undo: Option<Fault>) -> Result<Option<Outcome>> {
+        let plan = self.plans.borrow().get(&dispatch.id).cloned().ok_or_else(|| Fault::bad("there is no such plan"))?;
+        let (held, _) = self.take_lease(console, &plan).await?;
+        match self.take_on(console, &plan, &held, undo).await {
+            Ok((run, carrying)) => Ok(self.carry(carrying, run).await),
+            Err(fault) => {
+                held.release().await.ok();
+                Err(fault)
+            }
+        }
+    }
+
+    async fn take_on(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, undo: Option<Fault>) -> Result<(Run, Carrying)> {
+        let read = self.ask_store(console, false, |store| Ok((store.dispatch(&plan.id), store.kept_text("pool before", &plan.id)))).await?;
+        let mut dispatch = read.0.ok_or_else(|| Fault::failed("the dispatch is gone from the store"))?;
+        let cancelled = undo.is_some();
+        let run = rules::taken_on(&dispatch, undo)?;
+        let before = match (&read.1, &plan.pool) {
+            (Some(text), _) => serde_json::from_str(text).map_err(|error| Fault::failed(error.to_string()))?,
+            (None, None) => Snapshot::default(),
+            (None, Some(_)) => return Err(Fault::failed("what the pool held before is not kept any more")),
+        };
+        let hands = self.hands(console, plan, held, before, false)?;
+        let steps = machine::steps(plan);
+        let raising = steps.iter().filter(|step| step.phase == Phase::Fence);
+        let raising = raising.map(|step| StepName { phase: Phase::Fence, place: step.place.clone() }).collect::<Vec<_>>();
+        join_all(raising.iter().map(|step| hands.carry(step))).await;
+        dispatch.outcome = None;
+        dispatch.holder = self.holder(console);
+        if cancelled && run.undoing {
+            self.truth.borrow_mut().cancelled(&plan.id);
+        }
+        self.say(|| format!("c{console} takes {} on, epoch {}, undoing {}", plan.id, held.epoch(), run.undoing));
+        Ok((run, self.carrying(console, hands, held, dispatch)))
+    }
+
+    /// The lease with an epoch above every one that was seen, and the world as it is under it.
+    async fn take_lease(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>) -> Result<(Rc<Held>, World)> {
+        let name = rules::lease_name(&plan.swarm_id);
+        let held = self.acquire(console, &name, &plan.id, 0).await?;
+        let world = match self.observe(console, plan.swarm_id.trim_start_matches('s').parse().unwrap_or(0)).await {
+            Ok(world) => world,
+            Err(fault) => {
+                held.release().await.ok();
+                return Err(fault);
+            }
+        };
+        let fenced = rules::highest_fence(plan, &world, self.pool_epoch(console, plan).await);
+        if fenced < held.epoch() {
+            return Ok((held, world));
+        }
+        held.release().await?;
+        Ok((self.acquire(console, &name, &plan.id, fenced).await?, world))
+    }
+
+    /// The highest epoch that the pool's balancer hosts have seen; nothing where one does not answer.
+    async fn pool_epoch(self: &Rc<Sim>, console: usize, plan: &Plan) -> u64 {
+        let Some(pool) = &plan.pool else { return 0 };
+        let by = Rc::new(By { dispatch: plan.id.clone(), swarm: plan.swarm_id.clone(), epoch: 0 });
+        let fence = super::scripts::Fence { key: format!("pool/{}/{}", pool.balancer, pool.pool), by };
+        let asked = (0..self.scenario.edges).map(|edge| {
+            let fence = fence.clone();
+            self.call(console, Place::Edge(edge), |script| script.raise_pool(fence))
+        });
+        let held: Result<Vec<u64>> = join_all(asked).await.into_iter().collect();
+        held.ok().and_then(|held| held.into_iter().max()).unwrap_or(0)
+    }
+
+    /// Cancels: here at once, or by a word to the process that carries it, or, when that is dead, by undoing it here.
+    async fn cancel(self: &Rc<Sim>, console: usize, dispatch: &Dispatch) -> Result<()> {
+        if Run::new(dispatch.steps.clone(), dispatch.undoing, None, Vec::new()).past_return() {
+            return Err(Fault::refused("it only goes forward"));
+        }
+        let fault = Fault::interrupted(format!("cancelled by c{console}"));
+        let carried = self.consoles.borrow()[console].carried.get(&dispatch.id).cloned();
+        if let Some(wishes) = carried {
+            wishes.send(&self.time, Heard::Wish(Wish::Undo(fault)));
+            return Ok(());
+        }
+        match self.resume(console, dispatch, Some(fault)).await {
+            Err(refused) if refused.what.contains("is held by") => {
+                self.ask_store(console, true, |store| {
+                    store.keep_text("wish", &dispatch.id, "cancelled");
+                    Ok(())
+                })
+                .await
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// What processes left behind that are gone; with `all`, what was interrupted on purpose, too.
+    pub async fn upkeep(self: &Rc<Sim>, console: usize, all: bool) -> Result<()> {
+        for dispatch in self.ask_store(console, false, |store| Ok(store.open_dispatches())).await? {
+            if all || !dispatch.holder.is_empty() {
+                self.resume(console, &dispatch, None).await.ok();
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry(self: &Rc<Sim>, carrying: Carrying, run: Run) -> Option<Outcome> {
+        let (console, id) = (carrying.console, carrying.hands.plan.id.clone());
+        self.consoles.borrow_mut()[console].carried.insert(id.clone(), carrying.heard.clone());
+        let (sim, heard, wished) = (Rc::clone(self), carrying.heard.clone(), id.clone());
+        let listening = self.spawn(console, async move {
+            loop {
+                sim.time.sleep(1_000).await;
+                if let Some(why) = sim.store.kept_text("wish", &wished) {
+                    return heard.send(&sim.time, Heard::Wish(Wish::Undo(Fault::interrupted(why))));
+                }
+            }
+        });
+        let (outcome, fault) = carrying.drive(run).await;
+        self.time.abort(&[listening]);
+        self.end(&carrying, outcome, fault).await;
+        Some(outcome)
+    }
+
+    /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
+    async fn end(self: &Rc<Sim>, carrying: &Carrying, outcome: Outcome, fault: Option<Fault>) {
+        let (console, id) = (carrying.console, &carrying.hands.plan.id);
+        if outcome == Outcome::Interrupted {
+            self.say(|| format!("c{console} leaves {id}: {}", fault.as_ref().map(Fault::line).unwrap_or_default()));
+            let header = {
+                let mut dispatch = carrying.dispatch.borrow_mut();
+                dispatch.outcome = Some(Outcome::Interrupted);
+                dispatch.holder = String::new();
+                dispatch.fault = dispatch.fault.clone().or(fault);
+                dispatch.clone()
+            };
+            let lease = carrying.held.lease();
+            let now_ms = self.now_ms();
+            let entry = Entry { dispatch: &header, lease: &lease, steps: &[], events: &[], changes: &[], now_ms };
+            self.ask_store(console, true, |store| store.record(&entry)).await.ok();
+        } else {
+            self.ask_store(console, true, |store| store.release_ports(id)).await.ok();
+            self.ask_store(console, true, |store| {
+                store.forget("wish", id);
+                Ok(())
+            })
+            .await
+            .ok();
+        }
+        self.consoles.borrow_mut()[console].carried.remove(id);
+        carrying.held.release().await.ok();
+    }
+
+    /// Asks hosts and pools now.
+    pub async fn observe(self: &Rc<Sim>, console: usize, swarm: usize) -> Result<World> {
+        let mut world = World::default();
+        for host in 0..self.scenario.hosts {
+            self.time.sleep(self.chance.between("a look", host as u64, 1, 30)).await;
+            let reached = self.reachable(console, Place::Host(host));
+            if !reached {
+                self.time.sleep(self.chance.between("a look", host as u64, 10, 3_000)).await;
+            }
+            let entry = entity(host, self.fleet.borrow().hosts[host].active);
+            let mut seen = self.seen.borrow_mut();
+            let looked = {
+                let fleet = self.fleet.borrow();
+                fleet::seen(&entry, seen.get(&entry.name), fleet.hosts.get(host).filter(|_| reached), self.time.now())
+            };
+            seen.insert(entry.name.clone(), looked.clone());
+            world.hosts.insert(entry.name, looked);
+        }
+        if self.scenario.swarms[swarm].pool {
+            world.pools.push(planning::pool_seen(self, console, swarm).await);
+        }
+        for host in world.hosts.values_mut() {
+            let address = host.address.clone();
+            for proc in host.procs.iter_mut().filter(|proc| proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == planning::swarm_id(swarm))) {
+                let node = proc.node(&address);
+                proc.routed = world.pools.first().filter(|pool| pool.trouble.is_empty()).zip(node).map(|(pool, node)| pool.nodes.contains(&node));
+            }
+        }
+        Ok(world)
+    }
+
+    /// What is read of one balancer host's pool.
+    pub async fn read_pool(self: &Rc<Sim>, console: usize, edge: usize, pool: &str) -> Result<BTreeSet<String>> {
+        let name = pool.to_string();
+        self.call(console, Place::Edge(edge), |script| script.read_pool(name)).await.map(|text| pool_nodes(text.as_ref()))
+    }
+
+    pub fn swarm(&self, swarm: usize) -> Result<(Swarm, i64)> {
+        let object = self.store.by_id(&planning::swarm_id(swarm)).ok_or_else(|| Fault::refused("the swarm is deleted"))?;
+        let body = serde_json::from_str(&object.body).map_err(|error| Fault::failed(error.to_string()))?;
+        Ok((body, object.rev))
+    }
+}

@@ -1,0 +1,271 @@
+//! What must hold at every moment (items 1-11): each change of a host or balancer is judged as it happens, with what nobody in the
+//! play knows: everything.
+
+use super::fleet::{Fleet, edge_name, host_name};
+use super::scripts::Fence;
+use super::sim::Place;
+use super::time::Ms;
+use crate::model::record::{Dispatch, Outcome};
+use crate::plan::{Plan, PlannedProc, PoolChange};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Who changes something: a dispatch under the epoch of its lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    pub dispatch: String,
+    pub swarm: String,
+    pub epoch: u64,
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    pub promise: &'static str,
+    pub how: String,
+}
+
+/// What a dispatch has done so far, in truth.
+pub struct Course {
+    pub plan: Rc<Plan>,
+    pub before: Before,
+    /// (host, port, name).
+    started: BTreeSet<(String, u16, String)>,
+    /// (host, name) of old procs.
+    stopped: BTreeSet<(String, String)>,
+    sent: BTreeMap<String, u64>,
+    /// The epoch under which each (host, name) was last proven.
+    proven: BTreeMap<(String, String), u64>,
+    pool_changed: Ms,
+    pub cancelled: bool,
+    pub outcome: Option<Outcome>,
+}
+
+/// The world of one swarm as it was when its dispatch began.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Before {
+    /// (host number, name) -> (instance, pid).
+    pub procs: BTreeMap<(usize, String), (String, Option<u32>)>,
+    pub pools: Vec<Option<Vec<u8>>>,
+}
+
+#[derive(Default)]
+pub struct Truth {
+    pub courses: BTreeMap<String, Course>,
+    pub broken: Option<Broken>,
+    /// The highest epoch that reached a place, per key.
+    reached: BTreeMap<(Place, String), u64>,
+}
+
+/// The world of a swarm now.
+pub fn swarm_now(fleet: &Fleet, swarm: &str, pool: Option<&PoolChange>) -> Before {
+    let mut procs = BTreeMap::new();
+    for (number, host) in fleet.hosts.iter().enumerate() {
+        for proc in host.procs.values().filter(|proc| proc.swarm() == swarm) {
+            procs.insert((number, proc.name.clone()), (proc.instance().to_string(), proc.pid));
+        }
+    }
+    let pools = pool.map(|pool| fleet.edges.iter().map(|edge| edge.pools.get(&pool.pool).cloned()).collect()).unwrap_or_default();
+    Before { procs, pools }
+}
+
+impl Truth {
+    pub fn break_promise(&mut self, promise: &'static str, how: String) {
+        self.broken.get_or_insert(Broken { promise, how });
+    }
+
+    pub fn begun(&mut self, plan: &Rc<Plan>, fleet: &Fleet, others: &[Dispatch]) {
+        if let Some(other) = others.iter().find(|other| other.swarm_id == plan.swarm_id && other.id != plan.id) {
+            self.break_promise("one at a time", format!("{} began while {} has not ended", plan.id, other.id));
+        }
+        let course = Course {
+            plan: Rc::clone(plan),
+            before: swarm_now(fleet, &plan.swarm_id, plan.pool.as_ref()),
+            started: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            proven: BTreeMap::new(),
+            pool_changed: 0,
+            cancelled: false,
+            outcome: None,
+        };
+        if self.courses.insert(plan.id.clone(), course).is_some() {
+            self.break_promise("one at a time", format!("{} began twice", plan.id));
+        }
+    }
+
+    /// The fence of a place was passed.
+    pub fn reached(&mut self, place: Place, fence: &Fence) {
+        let highest = self.reached.entry((place, fence.key.clone())).or_default();
+        *highest = (*highest).max(fence.by.epoch);
+    }
+
+    /// The course of who changes something, after what holds for every change.
+    fn acting(&mut self, by: &By, place: Place, key: &str) -> Option<&mut Course> {
+        let highest = self.reached.get(&(place, key.to_string())).copied().unwrap_or(0);
+        if highest > by.epoch {
+            self.break_promise("fenced", format!("{by:?} changed {place:?} after epoch {highest} had reached it"));
+        }
+        let ended = self.courses.get(&by.dispatch).and_then(|course| course.outcome);
+        if matches!(ended, Some(Outcome::Done | Outcome::Undone)) {
+            self.break_promise("ended is ended", format!("{by:?} changed {place:?} after it ended {ended:?}"));
+        }
+        if !self.courses.contains_key(&by.dispatch) {
+            self.break_promise("nothing before the journal", format!("{by:?} changed {place:?} and is in no journal"));
+        }
+        self.courses.get_mut(&by.dispatch)
+    }
+
+    pub fn sent(&mut self, by: &By, host: usize, bytes: u64) {
+        if let Some(course) = self.courses.get_mut(&by.dispatch) {
+            course.sent.insert(host_name(host), bytes);
+        }
+    }
+
+    pub fn started(&mut self, by: &By, host: usize, name: &str, fleet: &Fleet) {
+        let Some(course) = self.acting(by, Place::Host(host), &by.swarm) else { return };
+        let Some(proc) = fleet.hosts[host].procs.get(name) else { return };
+        course.started.insert((host_name(host), proc.port, name.to_string()));
+    }
+
+    /// Nature runs a proc anew: what was before is so under another pid.
+    pub fn run_by_nature(&mut self, host: usize, name: &str, pid: u32) {
+        for course in self.courses.values_mut().filter(|course| course.outcome.is_none()) {
+            if let Some((_, before)) = course.before.procs.get_mut(&(host, name.to_string())) {
+                *before = Some(pid);
+            }
+        }
+    }
+
+    pub fn proven(&mut self, by: &By, procs: &[&PlannedProc]) {
+        if let Some(course) = self.courses.get_mut(&by.dispatch) {
+            course.proven.extend(procs.iter().map(|proc| ((proc.host.clone(), proc.name.clone()), by.epoch)));
+        }
+    }
+
+    /// Just before SIGTERM.
+    pub fn stopping(&mut self, by: &By, host: usize, name: &str, fleet: &Fleet, now: Ms) {
+        let Some(proc) = fleet.hosts[host].procs.get(name) else { return };
+        if proc.swarm() != by.swarm {
+            self.break_promise("others are spared", format!("{by:?} stops {name} of '{}'", proc.swarm()));
+        }
+        let Some(course) = self.acting(by, Place::Host(host), &by.swarm) else { return };
+        let node = format!("{}:{}", host_name(host), proc.port);
+        let of_pool = course.plan.pool.as_ref();
+        let routed = of_pool.is_some_and(|pool| {
+            fleet.edges.iter().any(|edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool)).contains(&node))
+        });
+        let is_new = course.plan.start.iter().any(|new| new.instance == proc.instance());
+        let early = if is_new { None } else { course.too_early(proc.instance(), fleet, now) };
+        if !is_new {
+            course.stopped.insert((host_name(host), name.to_string()));
+        }
+        if routed {
+            self.break_promise("removed before it is stopped", format!("{by:?} stops {name} on web{host}, which is in the pool"));
+        }
+        if let Some(why) = early {
+            self.break_promise("old procs stay till the new ones serve", format!("{by:?} stops {name} on web{host}: {why}"));
+        }
+    }
+
+    pub fn pool_set(&mut self, by: &By, place: Place, pool: &str, before: &BTreeSet<String>, after: &BTreeSet<String>, now: Ms) {
+        let Some(course) = self.acting(by, place, &format!("pool/edge/{pool}")) else { return };
+        course.pool_changed = now;
+        let Some(planned) = course.plan.pool.as_ref() else { return };
+        let own = planned.pool == pool;
+        let emptied = after.is_empty() && !before.is_empty() && course.plan.size > 0 && !planned.before.is_empty();
+        let unproven: Vec<&String> = after.iter().filter(|node| !planned.before.contains(node) && !course.is_proven(node, by.epoch)).collect();
+        let unproven = (!unproven.is_empty()).then(|| format!("{by:?} routes {unproven:?} in {pool} on {place:?}"));
+        if !own {
+            self.break_promise("others are spared", format!("{by:?} changes the pool {pool}"));
+        }
+        if emptied {
+            self.break_promise("a pool is never emptied", format!("{by:?} leaves {pool} on {place:?} empty"));
+        }
+        if let Some(how) = unproven {
+            self.break_promise("nothing unproven is routed", how);
+        }
+    }
+
+    /// Judges how a dispatch ended, at the moment at which that is written down.
+    pub fn ended(&mut self, dispatch: &Dispatch, fleet: &Fleet) {
+        let Some(outcome) = dispatch.outcome.filter(|outcome| *outcome != Outcome::Interrupted) else { return };
+        let Some(course) = self.courses.get_mut(&dispatch.id) else { return };
+        course.outcome = Some(outcome);
+        let wrong = match outcome {
+            Outcome::Undone => course.not_before(fleet).map(|how| ("undone is before", how)),
+            Outcome::Done if course.cancelled => Some(("a cancel undoes", "it was cancelled and ended done".into())),
+            Outcome::Done => course.not_planned(dispatch, fleet).map(|how| ("the plan is what happens", how)),
+            _ if dispatch.debts.is_empty() => Some(("what is owed is listed", "it failed and lists no debt".into())),
+            _ => None,
+        };
+        if let Some((promise, how)) = wrong {
+            self.break_promise(promise, format!("{}: {how}", dispatch.id));
+        }
+    }
+}
+
+impl Course {
+    /// Whether a node is that of a proc which this holder has proven.
+    fn is_proven(&self, node: &str, epoch: u64) -> bool {
+        let proc = self.plan.start.iter().chain(&self.plan.keep).find(|proc| proc.node == node);
+        proc.is_some_and(|proc| self.proven.get(&(proc.host.clone(), proc.name.clone())) == Some(&epoch))
+    }
+
+    fn too_early(&self, instance: &str, fleet: &Fleet, now: Ms) -> Option<String> {
+        if !self.plan.retire.iter().any(|old| old.instance == instance) {
+            return Some("the plan does not retire it".into());
+        }
+        let stay = || self.plan.start.iter().chain(&self.plan.keep);
+        if let Some(proc) = stay().find(|proc| !self.proven.contains_key(&(proc.host.clone(), proc.name.clone()))) {
+            return Some(format!("{} is not proven", proc.name));
+        }
+        let Some(pool) = &self.plan.pool else { return None };
+        for (number, edge) in fleet.edges.iter().enumerate() {
+            let nodes = super::fleet::pool_nodes(edge.pools.get(&pool.pool));
+            if let Some(proc) = stay().find(|proc| !nodes.contains(&proc.node)) {
+                return Some(format!("{} is not in the pool on {}", proc.node, edge_name(number)));
+            }
+        }
+        let soaked = now.saturating_sub(self.pool_changed);
+        (!self.plan.start.is_empty() && soaked < self.plan.timing.soak_ms).then(|| format!("soaked only {soaked} ms"))
+    }
+
+    fn not_before(&self, fleet: &Fleet) -> Option<String> {
+        let now = swarm_now(fleet, &self.plan.swarm_id, self.plan.pool.as_ref());
+        (now != self.before).then(|| format!("before {:?}, now {now:?}", self.before))
+    }
+
+    /// Effects against the plan's lists; what is owed to a host is left out.
+    fn not_planned(&self, dispatch: &Dispatch, fleet: &Fleet) -> Option<String> {
+        let owed = |host: &str| dispatch.debts.iter().any(|debt| debt.host == host);
+        let start: BTreeSet<_> = self.plan.start.iter().map(|proc| (proc.host.clone(), proc.port, proc.name.clone())).collect();
+        if start != self.started {
+            return Some(format!("started {:?}, planned {start:?}", self.started));
+        }
+        let retire: BTreeSet<_> =
+            self.plan.retire.iter().filter(|proc| !owed(&proc.host)).map(|proc| (proc.host.clone(), proc.name.clone())).collect();
+        let stopped: BTreeSet<_> = self.stopped.iter().filter(|(host, _)| !owed(host)).cloned().collect();
+        if retire != stopped {
+            return Some(format!("retired {stopped:?}, planned {retire:?}"));
+        }
+        let sends: BTreeMap<_, _> = self.plan.send.iter().filter(|send| send.bytes > 0).map(|send| (send.host.clone(), send.bytes)).collect();
+        if sends != self.sent {
+            return Some(format!("sent {:?}, planned {sends:?}", self.sent));
+        }
+        let pool = self.plan.pool.as_ref()?;
+        let after: BTreeSet<String> = pool.after.iter().cloned().collect();
+        let nodes = |edge: &super::fleet::Edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool));
+        let differs = fleet.edges.iter().map(nodes).find(|nodes| *nodes != after);
+        differs.map(|nodes| format!("the pool holds {nodes:?}, planned {after:?}"))
+    }
+}
+
+impl Truth {
+    /// An operator's cancel was heard before the point of no return.
+    pub fn cancelled(&mut self, dispatch: &str) {
+        if let Some(course) = self.courses.get_mut(dispatch) {
+            course.cancelled = true;
+        }
+    }
+}
