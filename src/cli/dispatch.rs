@@ -42,7 +42,8 @@ pub async fn rollback(deck: &Deck, swarm: &str, to: Option<String>, yes: &Yes, f
 }
 
 pub async fn size(deck: &Deck, swarm: &str, size: u32, yes: &Yes, format: Format) -> Result<Report> {
-    let request = DispatchRequest { swarm: swarm.into(), why: yes.why.clone(), size: Some(size), ..DispatchRequest::default() };
+    let request =
+        DispatchRequest { swarm: swarm.into(), why: yes.why.clone(), size: Some(size), same_release: true, ..DispatchRequest::default() };
     let plan = made(deck, &request).await;
     ended(deck, carried(deck, plan, yes, format).await, swarm).await
 }
@@ -88,6 +89,7 @@ fn request(args: &DispatchArgs) -> DispatchRequest {
         why: args.yes.why.clone(),
         rebuild: args.rebuild,
         rollback_to: None,
+        ..DispatchRequest::default()
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Catalog, Deck, Entry, locked};
 use crate::balancers::Snapshot;
 use crate::dispatch::driver::{self, Hands, Wish};
 use crate::dispatch::hands::RealHands;
-use crate::dispatch::machine::{self, Run, StepName};
+use crate::dispatch::machine::{Rules, Run, StepName};
 use crate::dispatch::rules;
 use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Event, Outcome, Phase};
@@ -15,6 +15,7 @@ use crate::model::release::Release;
 use crate::model::world::World;
 use crate::model::{Fault, Result};
 use crate::plan::{self, Plan};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -57,7 +58,7 @@ impl Deck {
         let (held, world) = self.take_lease(&catalog, &plan, Some(&entry.body), &format!("{} {}", plan.verb, plan.to.version)).await?;
         match self.begin(&catalog, &entry, &plan, &release, &held, &world, why).await {
             Ok((dispatch, hands)) => {
-                let run = Run::new(dispatch.steps.clone(), false, None, Vec::new());
+                let run = Run::new(Rules::of(&plan), dispatch.steps.clone(), false, None);
                 Ok(self.carry(run, dispatch, plan, held, hands))
             }
             Err(fault) => {
@@ -82,6 +83,8 @@ impl Deck {
         world: &World,
         why: &str,
     ) -> Result<(Dispatch, RealHands)> {
+        // Only under the lease this cannot change any more.
+        rules::may_begin(plan, self.store.dispatch(&plan.id).await?.as_ref(), &self.store.open_dispatches().await?)?;
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
@@ -108,12 +111,17 @@ impl Deck {
     /// Carries a dispatch on that an earlier process left: its lease is taken over, the fence raised, and every step with an
     /// intent done again. `undo` turns it round first.
     pub async fn resume(&self, dispatch: &Dispatch, undo: Option<Fault>) -> Result<Carried> {
+        self.take_up(dispatch, undo.map_or(TakingUp::CarryOn, TakingUp::Undo)).await
+    }
+
+    /// Takes the lease of a dispatch that nobody carries, and carries it as asked.
+    pub(super) async fn take_up(&self, dispatch: &Dispatch, how: TakingUp) -> Result<Carried> {
         let plan = Arc::new(self.stored_plan(&dispatch.id).await?);
         let catalog = self.catalog().await?;
         let release = self.release_of(&plan).await?;
         let swarm = catalog.swarm(&plan.swarm_id).ok().map(|entry| entry.body.clone());
-        let (held, _) = self.take_lease(&catalog, &plan, swarm.as_ref(), &format!("resume {}", dispatch.number)).await?;
-        match self.take_on(&catalog, &plan, &release, &held, undo).await {
+        let (held, _) = self.take_lease(&catalog, &plan, swarm.as_ref(), &how.why(dispatch.number)).await?;
+        match self.take_on(&catalog, &plan, &release, &held, how).await {
             Ok((run, dispatch, hands)) => Ok(self.carry(run, dispatch, plan, held, hands)),
             Err(fault) => {
                 held.release().await.ok();
@@ -128,11 +136,14 @@ impl Deck {
         plan: &Arc<Plan>,
         release: &Arc<Release>,
         held: &Held,
-        undo: Option<Fault>,
+        how: TakingUp,
     ) -> Result<(Run, Dispatch, RealHands)> {
         // Read again under the lease: the former holder may have written after we looked.
         let mut dispatch = self.store.dispatch(&plan.id).await?.ok_or_else(|| Fault::failed("the dispatch is gone from the store"))?;
-        let run = rules::taken_on(&dispatch, undo)?;
+        let paying = matches!(how, TakingUp::Pay(_));
+        if !paying && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
+            return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
+        }
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
             (Some(before), _) => before,
             (None, None) => Snapshot::default(),
@@ -143,11 +154,15 @@ impl Deck {
         };
         let hands = self.hands(catalog, plan, release, held, before, false).await?;
         // A new holder first raises the fence wherever it can; where it cannot, the step there fails and says so.
-        let steps = machine::steps(plan);
-        let raising = steps.iter().filter(|step| step.phase == Phase::Fence).map(|step| async {
-            let name = StepName { phase: Phase::Fence, place: step.place.clone() };
+        let fenced = dispatch.steps.iter().filter(|step| step.phase == Phase::Fence).map(|step| step.place.clone());
+        let places: BTreeSet<String> = match &how {
+            TakingUp::Pay(places) => places.clone(),
+            _ => fenced.collect(),
+        };
+        let raising = places.iter().map(|place| async {
+            let name = StepName { batch: 0, phase: Phase::Fence, place: place.clone() };
             let (_keep, give_up) = tokio::sync::watch::channel(false);
-            (step.place.clone(), hands.carry(&name, give_up).await)
+            (place.clone(), hands.carry(&name, &BTreeSet::new(), give_up).await)
         });
         for (place, raised) in futures::future::join_all(raising).await {
             if let Err(fault) = raised {
@@ -163,29 +178,49 @@ impl Deck {
                 self.store.note(&[event], None).await?;
             }
         }
+        let rules = Rules::of(plan);
+        if let TakingUp::Pay(places) = &how {
+            let newest = self.store.dispatches(Some(&dispatch.swarm_id), 1).await?;
+            let overtaken = newest.first().is_some_and(|newest| newest.number > dispatch.number);
+            let mut run = Run::to_pay(rules, dispatch.steps.clone(), dispatch.undoing, places, overtaken);
+            run.cause.clone_from(&dispatch.fault);
+            self.audit_of(&dispatch, "debts paid").await?;
+            return Ok((run, dispatch, hands));
+        }
         dispatch.outcome = None;
         dispatch.holder.clone_from(&self.holder);
+        let cause = dispatch.fault.clone().filter(|_| dispatch.undoing);
+        let mut run = Run::new(rules, dispatch.steps.clone(), dispatch.undoing, cause);
+        if let TakingUp::Undo(fault) = how
+            && run.may_turn()
+        {
+            run.undoing = true;
+            run.cause.get_or_insert(fault);
+        }
         self.audit_of(&dispatch, "resumed").await?;
         Ok((run, dispatch, hands))
     }
 
     /// The swarm's lease with an epoch above every one that a host or balancer of the plan has seen, and the world as it is under it.
     async fn take_lease(&self, catalog: &Catalog, plan: &Plan, swarm: Option<&Swarm>, why: &str) -> Result<(Held, World)> {
-        let held = self.acquire(&rules::lease_name(&plan.swarm_id), why, &plan.id, 0).await?;
-        let world = match self.observe(catalog, swarm).await {
-            Ok(world) => world,
-            Err(fault) => {
-                held.release().await.ok();
-                return Err(fault);
+        let mut min = 0;
+        loop {
+            let held = self.acquire(&rules::lease_name(&plan.swarm_id), why, &plan.id, min).await?;
+            let world = match self.observe(catalog, swarm).await {
+                Ok(world) => world,
+                Err(fault) => {
+                    held.release().await.ok();
+                    return Err(fault);
+                }
+            };
+            let fenced = self.highest_fence(catalog, plan, &world).await;
+            if fenced < held.epoch() {
+                return Ok((held, world));
             }
-        };
-        let fenced = self.highest_fence(catalog, plan, &world).await;
-        if fenced < held.epoch() {
-            return Ok((held, world));
+            // Between two leases others may act: the world is looked at again.
+            held.release().await?;
+            min = i64::try_from(fenced).unwrap_or(i64::MAX - 1);
         }
-        held.release().await?;
-        let min = i64::try_from(fenced).unwrap_or(i64::MAX - 1);
-        Ok((self.acquire(&rules::lease_name(&plan.swarm_id), why, &plan.id, min).await?, world))
     }
 
     /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
@@ -203,24 +238,57 @@ impl Deck {
 
     /// Cancels: here at once, or by a word to the process that carries it, or, when that is dead, by undoing it here.
     pub async fn cancel(&self, dispatch: &Dispatch) -> Result<Option<Carried>> {
-        if Run::new(dispatch.steps.clone(), dispatch.undoing, None, Vec::new()).past_return() {
+        if !Run::new(Rules::default(), dispatch.steps.clone(), dispatch.undoing, None).may_turn() {
             return Err(Fault::refused(format!("dispatch {} has begun to stop old procs, so it only goes forward", dispatch.number))
                 .next(format!("let it end (swarmdeck resume {}), then: swarmdeck rollback {}", dispatch.number, dispatch.swarm)));
         }
         let fault = Fault::interrupted(format!("cancelled by {}", self.who));
-        let carried = locked(&self.carried).get(&dispatch.id).cloned();
-        if let Some(wishes) = carried {
-            wishes.send(Wish::Undo(fault)).await.ok();
+        if self.carrying().contains(&dispatch.id) {
+            self.wish(dispatch, Wish::Undo(fault)).await?;
             return Ok(None);
         }
-        match self.resume(dispatch, Some(fault)).await {
+        match self.resume(dispatch, Some(fault.clone())).await {
             Ok(carried) => Ok(Some(carried)),
             Err(refused) if refused.what.contains("is held by") => {
-                self.store.keep("wish", &dispatch.id, &format!("cancelled by {}", self.who), self.now_ms()).await?;
+                self.wish(dispatch, Wish::Undo(fault)).await?;
                 Ok(None)
             }
             Err(fault) => Err(fault),
         }
+    }
+
+    /// Tells whoever carries a dispatch what is wanted of it: here at once, elsewhere through the store.
+    pub(super) async fn wish(&self, dispatch: &Dispatch, wish: Wish) -> Result<()> {
+        let carried = locked(&self.carried).get(&dispatch.id).cloned();
+        match carried {
+            Some(wishes) => drop(wishes.send(wish).await),
+            None => self.store.keep("wish", &dispatch.id, &wish, self.now_ms()).await?,
+        }
+        Ok(())
+    }
+
+    /// Promotes the canary of a dispatch: the other procs follow.
+    pub async fn promote(&self, dispatch: &Dispatch) -> Result<()> {
+        let waits =
+            |step: &crate::model::record::Step| step.phase == Phase::Promote && step.state == crate::model::record::StepState::Intent;
+        if !dispatch.steps.iter().any(waits) {
+            return Err(Fault::refused(format!("dispatch {} has no canary that waits to be promoted", dispatch.number))
+                .next(format!("look where it is: swarmdeck describe dispatch {}", dispatch.number)));
+        }
+        self.audit_of(dispatch, "promoted").await?;
+        self.wish(dispatch, Wish::Promote(self.who.clone())).await
+    }
+
+    /// Goes on without a host that does not answer; what it may hold of the dispatch is owed.
+    pub async fn go_without(&self, dispatch: &Dispatch, host: &str) -> Result<()> {
+        self.audit_of(dispatch, &format!("told to go on without {host}")).await?;
+        self.wish(dispatch, Wish::GoWithout(host.to_string())).await
+    }
+
+    /// Waits longer for hosts that do not answer.
+    pub async fn wait_longer(&self, dispatch: &Dispatch, more: Duration) -> Result<()> {
+        self.audit_of(dispatch, "told to wait longer").await?;
+        self.wish(dispatch, Wish::Wait(u64::try_from(more.as_millis()).unwrap_or(u64::MAX))).await
     }
 
     /// Stops a dispatch that this process carries.
@@ -267,7 +335,31 @@ impl Deck {
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
         }
-        failed.map_or(Ok(ended), Err)
+        self.give_back_left().await?;
+        let (paid, owing) = self.pay_debts().await?;
+        ended.extend(paid);
+        failed.or(owing).map_or(Ok(ended), Err)
+    }
+
+    /// Leases of processes that died, and ports of dispatches that are over or never began, are given back.
+    async fn give_back_left(&self) -> Result<()> {
+        // The ports first: whoever took them since holds a lease that names the dispatch.
+        let ports = self.store.port_leases().await?;
+        let mut open: BTreeSet<String> = self.store.open_dispatches().await?.into_iter().map(|dispatch| dispatch.id).collect();
+        for lease in self.store.leases().await?.into_iter().filter(|lease| lease.name.starts_with("swarm/")) {
+            if open.contains(&lease.run) {
+                continue;
+            }
+            match self.acquire(&lease.name, "give back what a dead process left", &lease.run, 0).await {
+                Ok(held) => held.release().await?,
+                Err(_) => drop(open.insert(lease.run)),
+            }
+        }
+        let over: BTreeSet<&String> = ports.values().flat_map(BTreeMap::values).filter(|run| !open.contains(*run)).collect();
+        for run in over {
+            self.store.release_ports(run).await?;
+        }
+        Ok(())
     }
 
     /// A dispatch by number or id.
@@ -286,7 +378,7 @@ impl Deck {
         let deck = self.clone();
         let task_id = id.clone();
         let done = tokio::spawn(async move {
-            let journal = Arc::new(DeckJournal { deck: deck.clone(), held, plan, dispatch: Mutex::new(dispatch) });
+            let journal = Arc::new(DeckJournal { deck: deck.clone(), held, plan, dispatch: Mutex::new(dispatch), paying: run.paying });
             let listening = tokio::spawn(listen(deck.clone(), task_id.clone(), sender));
             let now_ms = deck.outside.now_ms;
             let ended = driver::drive(run, journal.clone(), Arc::new(hands), &now_ms, wishes).await;
@@ -299,7 +391,8 @@ impl Deck {
     /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
     async fn end(&self, id: &str, journal: Arc<DeckJournal>, ended: driver::Ended) -> Dispatch {
         let interrupted = ended.outcome == Outcome::Interrupted;
-        if interrupted {
+        // One whose debts are paid has ended already; what was not paid stays owed.
+        if interrupted && !journal.paying {
             {
                 let mut dispatch = locked(&journal.dispatch);
                 dispatch.outcome = Some(Outcome::Interrupted);
@@ -312,9 +405,6 @@ impl Deck {
                 crate::store::Entry { dispatch: &header, lease: &lease, steps: &[], events: &[], changes: &[], now_ms: self.now_ms() };
             // It may be that nothing can be written at all: the journal says enough without it.
             self.store.record(&entry).await.ok();
-        } else {
-            self.store.release_ports(id).await.ok();
-            self.store.forget("wish", id).await.ok();
         }
         let dispatch = locked(&journal.dispatch).clone();
         // What was just made is seen before anybody can lose sight of it: "not seen is never gone" rests on what was seen last.
@@ -330,5 +420,23 @@ impl Deck {
         self.observe_soon();
         self.refresh_soon();
         dispatch
+    }
+}
+
+/// What a dispatch that nobody carries is taken up for.
+pub(super) enum TakingUp {
+    CarryOn,
+    Undo(Fault),
+    /// It ended and owes something to these places, which answer again.
+    Pay(BTreeSet<String>),
+}
+
+impl TakingUp {
+    fn why(&self, number: i64) -> String {
+        match self {
+            TakingUp::CarryOn => format!("resume {number}"),
+            TakingUp::Undo(_) => format!("cancel {number}"),
+            TakingUp::Pay(_) => format!("debts of {number}"),
+        }
     }
 }

@@ -4,7 +4,6 @@ use super::Deck;
 use crate::dispatch::driver::Wish;
 use crate::dispatch::hands::Ear;
 use crate::hosts::procs::Evidence;
-use crate::model::Fault;
 use crate::model::record::Event;
 use crate::plan::Plan;
 use crate::uptest::UptestResult;
@@ -17,9 +16,11 @@ use tokio::sync::mpsc;
 pub(super) async fn listen(deck: Deck, id: String, wishes: mpsc::Sender<Wish>) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if let Ok(Some(why)) = deck.store.kept::<String>("wish", &id).await {
-            wishes.send(Wish::Undo(Fault::interrupted(why))).await.ok();
-            return;
+        if let Ok(Some(wish)) = deck.store.kept::<Wish>("wish", &id).await {
+            deck.store.forget("wish", &id).await.ok();
+            if wishes.send(wish).await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct DeckJournal {
     pub held: Held,
     pub plan: Arc<Plan>,
     pub dispatch: Mutex<Dispatch>,
+    /// It ended before; only its debts change.
+    pub paying: bool,
 }
 
 #[async_trait]
@@ -35,8 +37,8 @@ impl Journal for DeckJournal {
         let mut events: Vec<Event> = records.iter().filter_map(|step| self.step_event(&header, step, now_ms)).collect();
         let mut changes = Vec::new();
         if let Some(outcome) = run.outcome {
-            events.push(self.end_event(&header, outcome, now_ms));
-            if outcome == Outcome::Done {
+            events.push(if self.paying { self.paid_event(&header, now_ms) } else { self.end_event(&header, outcome, now_ms) });
+            if outcome == Outcome::Done && !self.paying {
                 changes.extend(self.live_text().await?);
             }
         }
@@ -63,7 +65,7 @@ impl DeckJournal {
             StepState::Failed => ("failed", step.detail.as_str()),
             StepState::Undoing => ("", "being undone"),
             StepState::Undone => ("warning", step.detail.as_str()),
-            StepState::Owed => ("failed", step.detail.as_str()),
+            StepState::Owed | StepState::Lost => ("failed", step.detail.as_str()),
             StepState::Pending | StepState::Skipped => return None,
         };
         Some(Event {
@@ -77,6 +79,23 @@ impl DeckJournal {
             why: dispatch.why.clone(),
             ..Event::default()
         })
+    }
+
+    fn paid_event(&self, dispatch: &Dispatch, now_ms: i64) -> Event {
+        let left = dispatch.debts.len();
+        Event {
+            at_ms: now_ms,
+            kind: "debt".into(),
+            run: dispatch.id.clone(),
+            who: self.deck.who.clone(),
+            what: match left {
+                0 => format!("all debts of dispatch {} are paid", dispatch.number),
+                left => format!("{left} debts of dispatch {} are left", dispatch.number),
+            },
+            place: dispatch.swarm.clone(),
+            result: if left == 0 { "success".into() } else { "warning".into() },
+            ..Event::default()
+        }
     }
 
     fn end_event(&self, dispatch: &Dispatch, outcome: Outcome, now_ms: i64) -> Event {
@@ -101,7 +120,9 @@ impl DeckJournal {
         };
         let before = object.item::<Swarm>()?.body;
         let mut text = object.text.clone();
-        if before.version != self.plan.to.version {
+        // What keeps the release that runs leaves a version that was saved meanwhile alone.
+        let to_version = matches!(self.plan.verb.as_str(), "dispatch" | "rollback");
+        if to_version && before.version != self.plan.to.version {
             text = yaml_text::set_scalar(&text, "version", &serde_json::Value::String(self.plan.to.version.clone()))?;
         }
         if before.size != self.plan.size {

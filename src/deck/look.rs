@@ -213,6 +213,35 @@ pub struct DispatchRequest {
     pub rebuild: bool,
     /// Some = roll back: to this release, or ("") to the one that ran before.
     pub rollback_to: Option<String>,
+    /// The release that runs now, not a new one: `size`, `restart` and the like. One that never ran is built as usual.
+    pub same_release: bool,
+    /// Procs that are replaced although they are of the right release.
+    pub replace: Option<Replaced>,
+    /// Goes on without hosts that do not answer, whatever the swarm's rule.
+    pub go_on: bool,
+}
+
+/// Which procs are replaced by new ones of the same release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replaced {
+    /// All: a rolling restart.
+    All,
+    /// Those on a host, which is emptied.
+    OnHost(String),
+}
+
+impl DispatchRequest {
+    /// The verb that a plan of it is shown under.
+    pub fn verb(&self) -> &'static str {
+        match (&self.rollback_to, &self.replace) {
+            (Some(_), _) => "rollback",
+            (None, Some(Replaced::All)) => "restart",
+            (None, Some(Replaced::OnHost(_))) => "evacuate",
+            (None, None) if self.go_on && self.same_release => "re-place",
+            (None, None) if self.same_release => "size",
+            (None, None) => "dispatch",
+        }
+    }
 }
 
 /// A line of a log.

@@ -25,7 +25,7 @@ impl Deck {
     /// The highest epoch that any host or balancer host of the plan has seen; one that does not answer says nothing here, and its
     /// own step fails.
     pub(super) async fn highest_fence(&self, catalog: &Catalog, plan: &Plan, world: &World) -> u64 {
-        let hosts = rules::highest_fence(plan, world, 0);
+        let hosts = rules::highest_fence(&plan.known_hosts(), &plan.swarm_id, world);
         let Some(pool) = &plan.pool else { return hosts };
         let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await else { return hosts };
         let fence = crate::balancers::Fence {
@@ -34,7 +34,7 @@ impl Deck {
             epoch: 0,
             root: opened.root(),
         };
-        rules::highest_fence(plan, world, opened.balancer.raise(&fence).await.unwrap_or(0))
+        hosts.max(opened.balancer.raise(&fence).await.unwrap_or(0))
     }
 
     /// Port leases, and the pool as it is before, byte for byte.
@@ -65,7 +65,7 @@ impl Deck {
         all: bool,
     ) -> Result<RealHands> {
         let mut hosts = BTreeMap::new();
-        for name in plan.touched_hosts() {
+        for name in plan.known_hosts() {
             let reached = async {
                 let host = catalog.host(&name)?;
                 let link = self.links.link(&host).await?;
@@ -74,7 +74,7 @@ impl Deck {
             };
             match reached.await {
                 Ok(reach) => drop(hosts.insert(name, reach)),
-                Err(fault) if all => return Err(fault),
+                Err(fault) if all && plan.touched_hosts().contains(&name) => return Err(fault),
                 Err(_) => {}
             }
         }

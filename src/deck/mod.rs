@@ -4,6 +4,7 @@ mod apply;
 mod balancing;
 mod carry;
 mod catalog;
+mod debts;
 pub mod demo;
 mod edit;
 mod following;

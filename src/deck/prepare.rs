@@ -3,7 +3,7 @@
 use super::Deck;
 use super::catalog::{Catalog, Entry};
 use super::leasing::Held;
-use super::look::{DispatchRequest, LogLine};
+use super::look::{DispatchRequest, LogLine, Replaced};
 use crate::build::{self, BuildpackRef, Identity, Job, LogSink};
 use crate::hosts::procs;
 use crate::model::entity::{App, NoUptests, Swarm};
@@ -12,7 +12,7 @@ use crate::model::procfile::Procfile;
 use crate::model::record::Event;
 use crate::model::release::{Build, BuildStatus, Release};
 use crate::model::{Fault, FaultKind, Result};
-use crate::plan::{self, Plan, Want};
+use crate::plan::{self, Plan, Replace, Want};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -40,9 +40,9 @@ impl Deck {
     pub async fn plan(&self, request: &DispatchRequest, lines: Option<Lines>) -> Result<Plan> {
         let catalog = self.catalog().await?;
         let entry = catalog.swarm(&request.swarm)?.clone();
-        let rollback = request.rollback_to.is_some();
         let size = request.size.unwrap_or(entry.body.size);
-        let (release, build, reused) = match &request.rollback_to {
+        let same = if request.same_release { self.store.current_run(&entry.id).await?.map(|run| run.release_id) } else { None };
+        let (release, build, reused) = match request.rollback_to.as_ref().or(same.as_ref()) {
             Some(to) => self.earlier_release(&entry, to).await?,
             None => {
                 let version = request.version.clone().unwrap_or_else(|| entry.body.version.clone());
@@ -53,8 +53,7 @@ impl Deck {
                 (release, build, reused)
             }
         };
-        let verb = if rollback { "rollback" } else { "dispatch" };
-        let plan = self.planned(&catalog, &entry, verb, size, &release, &build, reused).await?;
+        let plan = self.planned(&catalog, &entry, request, size, &release, &build, reused).await?;
         self.store.keep("plan", &plan.id, &plan, self.now_ms()).await?;
         Ok(plan)
     }
@@ -343,7 +342,7 @@ impl Deck {
         &self,
         catalog: &Catalog,
         entry: &Entry<Swarm>,
-        verb: &str,
+        request: &DispatchRequest,
         size: u32,
         release: &Release,
         build: &Build,
@@ -361,6 +360,7 @@ impl Deck {
             None => None,
         };
         let leased = self.leased_ports(&hosts).await?;
+        let indebted = self.indebted().await?;
         let ingredients = catalog.ingredients_of(swarm)?;
         let compiled = merge::compile(&build.env, ingredients.iter().map(|entry| &entry.body), swarm);
         let layer = |file: &str, key: &str| {
@@ -370,7 +370,7 @@ impl Deck {
         };
         plan::make(&Want {
             id: &self.new_id(),
-            verb,
+            verb: request.verb(),
             who: &self.who,
             now_ms: self.now_ms(),
             swarm_id: &entry.id,
@@ -386,6 +386,12 @@ impl Deck {
             leased: &leased,
             layer: &layer,
             show: &|key, value| self.shown(key, value),
+            replace: request.replace.as_ref().map_or(Replace::None, |replaced| match replaced {
+                Replaced::All => Replace::All,
+                Replaced::OnHost(host) => Replace::Host(host),
+            }),
+            indebted: &indebted,
+            go_on: request.go_on,
         })
     }
 

@@ -83,6 +83,7 @@ fn proc(host: &str) -> PlannedProc {
         instance: "i".into(),
         pid: None,
         release: "r1".into(),
+        batch: 0,
     }
 }
 
@@ -124,7 +125,7 @@ async fn a_pool_of_a_deleted_swarm_can_be_claimed_and_a_dispatch_ends_with_every
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_begun_to_stop_old_procs_is_not_cancelled() {
     let (_dir, deck) = deck().await;
-    let step = |phase, state| Step { phase, place: "web01".into(), state, started_ms: 1, ended_ms: 0, detail: String::new() };
+    let step = |phase, state| Step { batch: 0, phase, place: "web01".into(), state, started_ms: 1, ended_ms: 0, detail: String::new() };
     let mut dispatch: Dispatch = serde_json::from_value(serde_json::json!({
         "id": "d1", "number": 7, "swarm_id": "s", "swarm": "shop-prod-web@web", "verb": "dispatch", "who": "op", "why": "", "from_version": "",
         "to_version": "", "from_release": "", "to_release": "", "phase": "retire", "undoing": false, "outcome": null, "fault": null,

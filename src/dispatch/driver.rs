@@ -5,7 +5,8 @@ use super::rules::pause;
 use crate::model::record::{Outcome, Phase, Step, StepState};
 use crate::model::{Fault, Result};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,19 +23,26 @@ pub trait Journal: Send + Sync {
 /// What carries steps out.
 #[async_trait]
 pub trait Hands: Send + Sync {
-    /// Carries a step out; idempotent. Waiting ends early when `give_up` turns true. Answers with one line of what was found or done.
-    async fn carry(&self, step: &StepName, give_up: watch::Receiver<bool>) -> Result<String>;
+    /// Carries a step out; idempotent. Nothing new is routed on hosts that are `lost`. Waiting ends early when `give_up` turns true.
+    /// Answers with one line of what was found or done.
+    async fn carry(&self, step: &StepName, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String>;
     /// Takes a step back; idempotent.
     async fn undo(&self, step: &StepName) -> Result<String>;
 }
 
 /// What somebody outside wants of a dispatch under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wish {
     /// Cancel and undo.
     Undo(Fault),
     /// Stop between steps; it can be resumed.
     Leave,
+    /// Promote the canary; who says so.
+    Promote(String),
+    /// Go on without a host that does not answer.
+    GoWithout(String),
+    /// Wait so much longer (ms) for hosts that do not answer.
+    Wait(u64),
 }
 
 /// How the driving ended.
@@ -70,12 +78,15 @@ pub async fn drive(
             return Ended { run, outcome, fault };
         }
         for effect in std::mem::take(&mut next.effects) {
-            start(effect, &hands, &give_up, &failures, &mut tasks);
+            start(effect, &hands, &run, &give_up, &failures, &mut tasks);
         }
         tokio::select! {
             biased;
             wish = wishes.recv(), if wishes_open => match wish {
                 Some(Wish::Undo(fault)) => next = run.step(Event::Cancel(fault), now_ms()),
+                Some(Wish::Promote(who)) => next = run.step(Event::Promote(who), now_ms()),
+                Some(Wish::GoWithout(host)) => next = run.step(Event::GoWithout(host), now_ms()),
+                Some(Wish::Wait(ms)) => next = run.step(Event::Wait(ms), now_ms()),
                 Some(Wish::Leave) => {
                     tasks.shutdown().await;
                     let fault = Fault::interrupted("stopped between steps").next("swarmdeck resume");
@@ -94,7 +105,7 @@ pub async fn drive(
                 while let Some(answer) = ended {
                     match answer {
                         Ok((event, name)) => {
-                            if matches!(event, Event::Failed(..)) && (run.undoing || name.phase == Phase::Retire) {
+                            if matches!(event, Event::Failed(..)) {
                                 *failures.entry(name).or_default() += 1;
                             }
                             next.and_then(run.step(event, now_ms()));
@@ -123,6 +134,7 @@ async fn settle(journal: &Arc<dyn Journal>, run: &mut Run, next: &Next) -> Resul
 fn start(
     effect: Effect,
     hands: &Arc<dyn Hands>,
+    run: &Run,
     give_up: &watch::Sender<bool>,
     failures: &BTreeMap<StepName, u32>,
     tasks: &mut JoinSet<(Event, StepName)>,
@@ -131,11 +143,14 @@ fn start(
     match effect {
         Effect::GiveUp => drop(give_up.send_replace(true)),
         Effect::Do(name) => {
-            let give_up = give_up.subscribe();
-            let pause = pause(failures, &name);
+            let mut give_up = give_up.subscribe();
+            let (pause, lost) = (pause(failures, &name), run.lost_hosts());
             tasks.spawn(async move {
-                tokio::time::sleep(pause).await;
-                (answer(&name, hands.carry(&name, give_up).await), name)
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    _ = give_up.wait_for(|gone| *gone) => {}
+                }
+                (answer(&name, hands.carry(&name, &lost, give_up).await), name)
             });
         }
         Effect::Undo(name) => {
@@ -158,8 +173,9 @@ fn answer(name: &StepName, result: Result<String>) -> Event {
 /// How far it is, for people: `prove 2 of 3`.
 pub fn progress(run: &Run) -> String {
     let phase = run.phase();
-    let all = run.steps.iter().filter(|step| step.phase == phase).count();
-    let done = run.steps.iter().filter(|step| step.phase == phase && step.state == StepState::Done).count();
+    let here = |step: &&Step| step.phase == phase;
+    let all = run.steps.iter().filter(here).count();
+    let done = run.steps.iter().filter(here).filter(|step| step.state == StepState::Done).count();
     match phase {
         Phase::Done => "done".into(),
         phase if run.undoing => format!("undo {}", phase.word()),

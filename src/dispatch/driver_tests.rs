@@ -1,6 +1,6 @@
 //! The driver writes before it acts, ends when it may not write, and leaves when it is told to.
 
-use super::super::machine::steps;
+use super::super::machine::{Rules, steps};
 use super::*;
 use crate::plan::{Plan, PlannedProc};
 use std::sync::Mutex;
@@ -31,7 +31,7 @@ impl Journal for Seen {
 
 #[async_trait]
 impl Hands for Seen {
-    async fn carry(&self, step: &StepName, mut give_up: watch::Receiver<bool>) -> Result<String> {
+    async fn carry(&self, step: &StepName, _lost: &BTreeSet<String>, mut give_up: watch::Receiver<bool>) -> Result<String> {
         self.lines.lock().unwrap().push(format!("do {}", step.phase.word()));
         if self.hang == Some(step.phase) {
             give_up.wait_for(|gone| *gone).await.ok();
@@ -54,8 +54,9 @@ fn run() -> Run {
         instance: "i".into(),
         pid: None,
         release: "r".into(),
+        batch: 0,
     };
-    Run::new(steps(&Plan { start: vec![proc], ..Plan::default() }), false, None, Vec::new())
+    Run::new(Rules::default(), steps(&Plan { start: vec![proc], ..Plan::default() }), false, None)
 }
 
 async fn play(seen: Seen, wish: Option<Wish>) -> (Ended, Vec<String>) {

@@ -57,24 +57,25 @@ pub struct RealHands {
 
 #[async_trait]
 impl Hands for RealHands {
-    async fn carry(&self, step: &StepName, give_up: watch::Receiver<bool>) -> Result<String> {
+    async fn carry(&self, step: &StepName, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
         match step.phase {
             Phase::Fence => self.raise(&step.place).await,
             Phase::Distribute => self.distribute(&step.place).await,
-            Phase::Start => self.start(&step.place).await,
-            Phase::Prove => self.prove(&step.place, give_up).await,
-            Phase::Route => self.route().await,
-            Phase::Drain => self.drain(give_up).await,
-            Phase::Soak => self.soak(give_up).await,
-            Phase::Retire => self.remove(&step.place, &self.plan.retire, "retire").await,
+            Phase::Start => self.start(step).await,
+            Phase::Prove => self.prove(step, give_up).await,
+            Phase::Route => self.route(step.batch, lost).await,
+            Phase::Drain => self.drain(step.batch, lost, give_up).await,
+            Phase::Promote => self.watch_over(step.batch, true, lost, give_up).await,
+            Phase::Soak => self.watch_over(step.batch, false, lost, give_up).await,
+            Phase::Retire => self.remove(&step.place, self.old_of(step), "retire").await,
             _ => Ok(String::new()),
         }
     }
 
     async fn undo(&self, step: &StepName) -> Result<String> {
         match step.phase {
-            Phase::Start => self.remove(&step.place, &self.plan.start, "undo").await,
-            Phase::Route | Phase::Drain => self.put_pool_back().await,
+            Phase::Start => self.remove(&step.place, self.new_of(step), "undo").await,
+            Phase::Route | Phase::Drain => self.put_pool_back(step).await,
             _ => Ok("nothing to take back".into()),
         }
     }
@@ -87,6 +88,34 @@ impl RealHands {
 
     fn fence(&self, host: &Host) -> Fence {
         Fence { root: host.root.clone(), installation: self.installation.clone(), key: self.plan.swarm_id.clone(), epoch: self.epoch }
+    }
+
+    /// The new procs that a step is about.
+    fn new_of(&self, step: &StepName) -> Vec<&PlannedProc> {
+        self.plan.start.iter().filter(|proc| proc.host == step.place && proc.batch == step.batch).collect()
+    }
+
+    /// The old procs that a step is about: in place those of its batch, else all of the host.
+    fn old_of(&self, step: &StepName) -> Vec<&PlannedProc> {
+        let of_batch = |proc: &&PlannedProc| !self.plan.in_place || proc.batch == step.batch;
+        let here = self.plan.retire.iter().filter(of_batch).chain(&self.plan.lost);
+        here.filter(|proc| proc.host == step.place).collect()
+    }
+
+    /// New procs up to a batch, without those on lost hosts.
+    fn new_until(&self, batch: u32, lost: &BTreeSet<String>) -> Vec<&PlannedProc> {
+        self.plan.start.iter().filter(|proc| proc.batch <= batch && !lost.contains(&proc.host)).collect()
+    }
+
+    /// Nodes of a stage of the pool, without new ones on lost hosts: those were never proven.
+    fn nodes(&self, planned: &[String], lost: &BTreeSet<String>) -> BTreeSet<String> {
+        let unproven = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
+        planned.iter().filter(|node| !unproven(node)).cloned().collect()
+    }
+
+    fn stage(&self, batch: u32) -> Result<&crate::plan::PoolStage> {
+        let stage = self.plan.pool.as_ref().and_then(|pool| pool.stages.get(batch as usize));
+        stage.ok_or_else(|| Fault::failed(format!("the plan says nothing of the pool in batch {}", batch + 1)))
     }
 
     fn pool(&self) -> Result<(&Arc<dyn Balancer>, &crate::plan::PoolChange, balancers::Fence)> {
@@ -128,8 +157,8 @@ impl RealHands {
         Ok(format!("{} bytes sent", self.plan.to.size))
     }
 
-    fn specs(&self, reach: &Reach) -> Vec<ProcSpec> {
-        let here = self.plan.start.iter().filter(|proc| proc.host == reach.host.name);
+    fn specs(&self, reach: &Reach, step: &StepName) -> Vec<ProcSpec> {
+        let here = self.new_of(step).into_iter();
         here.map(|proc| ProcSpec {
             name: proc.name.clone(),
             instance: proc.instance.clone(),
@@ -145,40 +174,52 @@ impl RealHands {
         .collect()
     }
 
-    async fn start(&self, host: &str) -> Result<String> {
-        let reach = self.reach(host)?;
-        let specs = self.specs(reach);
+    async fn start(&self, step: &StepName) -> Result<String> {
+        let reach = self.reach(&step.place)?;
+        let specs = self.specs(reach, step);
         procs::start(reach.link.as_ref(), &self.fence(&reach.host), &reach.host.supervisor, &specs).await?;
         let ports: Vec<String> = specs.iter().map(|spec| format!(":{}", spec.port)).collect();
         Ok(format!("started {}", ports.join(" ")))
     }
 
-    async fn prove(&self, host: &str, give_up: watch::Receiver<bool>) -> Result<String> {
-        let reach = self.reach(host)?;
-        let here: Vec<&PlannedProc> = self.plan.start.iter().chain(&self.plan.keep).filter(|proc| proc.host == host).collect();
+    async fn prove(&self, step: &StepName, give_up: watch::Receiver<bool>) -> Result<String> {
+        let reach = self.reach(&step.place)?;
+        let mut here = self.new_of(step);
+        if step.batch == 0 {
+            here.extend(self.plan.keep.iter().filter(|proc| proc.host == step.place));
+        }
         prove::prove(reach, &here, &self.plan, &self.release, self.ear.as_ref(), give_up).await
     }
 
-    /// Old and new serve together from here.
-    async fn route(&self) -> Result<String> {
+    /// Old and new serve together from here; in place the old ones of the batch are gone.
+    async fn route(&self, batch: u32, lost: &BTreeSet<String>) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
-        let during: BTreeSet<String> = pool.during.iter().cloned().collect();
+        let nodes = self.nodes(&self.stage(batch)?.route, lost);
         // The old ones may be dead: that may be what this dispatch mends.
-        balancer.reaches(&pool.after.iter().cloned().collect()).await?;
-        balancer.set(&pool.pool, &during, &fence).await?;
-        balancer.verify(&pool.pool, &during).await?;
-        Ok(format!("{} nodes: {} new beside {} old", during.len(), pool.added().len(), pool.before.len()))
+        let kept = self.plan.keep.iter();
+        balancer.reaches(&kept.chain(self.new_until(batch, lost)).map(|proc| proc.node.clone()).collect()).await?;
+        balancer.set(&pool.pool, &nodes, &fence).await?;
+        balancer.verify(&pool.pool, &nodes).await?;
+        let new = nodes.iter().filter(|node| pool.after.contains(node) && !pool.before.contains(node)).count();
+        Ok(format!("{} nodes: {new} new beside {} old", nodes.len(), nodes.len() - new))
     }
 
-    async fn drain(&self, give_up: watch::Receiver<bool>) -> Result<String> {
+    async fn drain(&self, batch: u32, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
-        if !pool.is_change() {
+        let stage = self.stage(batch)?;
+        let nodes = self.nodes(&stage.drain, lost);
+        let earlier = match (self.plan.in_place, batch.checked_sub(1)) {
+            (false, _) => &stage.route,
+            (true, None) => &pool.before,
+            (true, Some(earlier)) => &self.stage(earlier)?.route,
+        };
+        let removed: BTreeSet<String> =
+            earlier.iter().filter(|node| pool.before.contains(node) && !nodes.contains(*node)).cloned().collect();
+        if removed.is_empty() {
             return Ok("nothing to drain".into());
         }
-        let after: BTreeSet<String> = pool.after.iter().cloned().collect();
-        let removed: BTreeSet<String> = pool.removed().into_iter().cloned().collect();
-        balancer.set(&pool.pool, &after, &fence).await?;
-        balancer.verify(&pool.pool, &after).await?;
+        balancer.set(&pool.pool, &nodes, &fence).await?;
+        balancer.verify(&pool.pool, &nodes).await?;
         let limit = Duration::from_millis(self.plan.timing.drain_timeout_ms);
         let drained = unless(give_up, balancer.drained(&pool.pool, &removed, limit)).await??;
         Ok(if drained.gone() {
@@ -188,30 +229,47 @@ impl RealHands {
         })
     }
 
-    async fn soak(&self, give_up: watch::Receiver<bool>) -> Result<String> {
+    /// Watches the new procs for `soak`, and has them pass their uptests once more at its end. A canary without a soak is watched
+    /// until it is promoted by hand.
+    async fn watch_over(&self, batch: u32, canary: bool, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
         let soak = Duration::from_millis(self.plan.timing.soak_ms);
-        let watching = async {
-            for (host, reach) in &self.hosts {
-                let here: Vec<&PlannedProc> = self.plan.start.iter().filter(|proc| &proc.host == host).collect();
-                prove::still_running(reach, &here).await?;
+        let by_hand = canary && soak.is_zero();
+        let new = self.new_until(batch, lost);
+        let watching = self.hosts.iter().filter_map(|(host, reach)| {
+            let here: Vec<&PlannedProc> = new.iter().copied().filter(|proc| &proc.host == host).collect();
+            (!here.is_empty()).then_some((reach, here))
+        });
+        let each = watching.map(|(reach, here)| {
+            let give_up = give_up.clone();
+            async move {
+                let limit = (!by_hand).then_some(soak);
+                unless(give_up.clone(), prove::stays(reach, &here, limit)).await??;
+                prove::uptests(reach, &here, &self.plan, &self.release, self.ear.as_ref(), give_up).await
             }
-            Ok::<(), Fault>(())
-        };
-        unless(give_up, tokio::time::sleep(soak)).await?;
-        watching.await?;
-        Ok(format!("soaked {}", humantime::format_duration(soak)))
+        });
+        futures::future::try_join_all(each).await?;
+        Ok(format!("{} procs soaked {}, uptests still pass", new.len(), humantime::format_duration(soak)))
     }
 
-    async fn put_pool_back(&self) -> Result<String> {
+    /// Byte for byte as before; in place, where old procs are gone already, as it was before this step.
+    async fn put_pool_back(&self, step: &StepName) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
-        balancer.restore(&pool.pool, &self.before, &fence).await?;
-        Ok(format!("pool as before: {} nodes", pool.before.len()))
+        let nodes = match (self.plan.in_place, step.phase, step.batch.checked_sub(1)) {
+            (true, Phase::Route, _) => Some(&self.stage(step.batch)?.drain),
+            (true, _, Some(earlier)) => Some(&self.stage(earlier)?.route),
+            _ => None,
+        };
+        let Some(nodes) = nodes else {
+            balancer.restore(&pool.pool, &self.before, &fence).await?;
+            return Ok(format!("pool as before: {} nodes", pool.before.len()));
+        };
+        balancer.set(&pool.pool, &nodes.iter().cloned().collect(), &fence).await?;
+        Ok(format!("pool as before this batch: {} nodes", nodes.len()))
     }
 
-    async fn remove(&self, host: &str, among: &[PlannedProc], step: &str) -> Result<String> {
+    async fn remove(&self, host: &str, here: Vec<&PlannedProc>, step: &str) -> Result<String> {
         let reach = self.reach(host)?;
         let stop_timeout = Duration::from_millis(self.plan.timing.stop_timeout_ms);
-        let here: Vec<&PlannedProc> = among.iter().filter(|proc| proc.host == host).collect();
         let target = |proc: &&PlannedProc| Target { name: proc.name.clone(), guard: Guard::Instance(proc.instance.clone()), stop_timeout };
         let targets: Vec<Target> = here.iter().map(target).collect();
         let left = procs::remove(reach.link.as_ref(), &self.fence(&reach.host), &reach.host.supervisor, step, &targets).await?;

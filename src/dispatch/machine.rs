@@ -3,13 +3,15 @@
 //! Steps go phase by phase; within a phase every place works in parallel. Until the first old proc stops, any failure or cancel
 //! turns the dispatch round: what was begun is undone in reverse order. After that it only goes forward (DESIGN part 4).
 
-use crate::model::Fault;
 use crate::model::record::{Debt, Outcome, Phase, Step, StepState};
-use crate::plan::Plan;
+use crate::model::{Fault, FaultKind};
+use crate::plan::{Plan, PlannedProc};
+use std::collections::BTreeSet;
 
-/// The name of a step: what, and where. A place is a host's name, `balancer/pool`, or "".
+/// The name of a step: in which batch, what, and where. A place is a host's name, `balancer/pool`, or "".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepName {
+    pub batch: u32,
     pub phase: Phase,
     pub place: String,
 }
@@ -34,6 +36,12 @@ pub enum Event {
     Failed(StepName, Fault),
     /// The operator wants it undone.
     Cancel(Fault),
+    /// The operator promotes the canary; who.
+    Promote(String),
+    /// The operator goes on without a host that does not answer.
+    GoWithout(String),
+    /// The operator waits so much longer (ms) for hosts that do not answer.
+    Wait(u64),
 }
 
 /// What follows from an event.
@@ -58,6 +66,29 @@ impl Next {
 /// How often a step that must not be given up is tried.
 pub const ATTEMPTS: u32 = 3;
 
+/// What is done about hosts that fall silent on the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// How long a step is tried again on a host that does not answer (ms).
+    pub lost_after_ms: u64,
+    /// How many hosts with new procs must be left for it to go on without the others; none: it turns round.
+    pub hosts_needed: Option<u32>,
+}
+
+impl Rules {
+    pub fn of(plan: &Plan) -> Rules {
+        Rules { lost_after_ms: plan.timing.lost_after_ms, hosts_needed: plan.absent.hosts_needed() }
+    }
+}
+
+/// Tries of a step that is tried again: how many failed, and when the first did. Not journaled: a new process counts anew.
+#[derive(Debug, Clone, PartialEq)]
+struct Tries {
+    name: StepName,
+    failed: u32,
+    since_ms: i64,
+}
+
 /// A dispatch on its way: everything that is in the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -65,57 +96,104 @@ pub struct Run {
     pub undoing: bool,
     /// Why it turned round.
     pub cause: Option<Fault>,
-    pub debts: Vec<Debt>,
     pub outcome: Option<Outcome>,
-    /// Tries of steps that are retried, not journaled: a new process starts counting anew.
-    tries: Vec<(StepName, u32)>,
+    /// It ended before; what it owes is being paid.
+    pub paying: bool,
+    rules: Rules,
+    tries: Vec<Tries>,
     in_flight: Vec<StepName>,
 }
 
 /// Every step of a plan, in order.
 pub fn steps(plan: &Plan) -> Vec<Step> {
     let mut all = Vec::new();
-    let mut add = |phase: Phase, places: Vec<String>| {
+    let mut add = |batch: u32, phase: Phase, places: Vec<String>, state: StepState, detail: &str| {
         all.extend(places.into_iter().map(|place| Step {
+            batch,
             phase,
             place,
-            state: StepState::Pending,
+            state,
             started_ms: 0,
             ended_ms: 0,
-            detail: String::new(),
+            detail: detail.to_string(),
         }));
     };
+    let pending = StepState::Pending;
     let pool: Vec<String> =
         plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(|pool| format!("{}/{}", pool.balancer, pool.pool)).collect();
-    add(Phase::Fence, plan.touched_hosts().into_iter().chain(pool.clone()).collect());
-    add(Phase::Distribute, hosts(plan.start.iter()));
-    add(Phase::Start, hosts(plan.start.iter()));
-    add(Phase::Prove, hosts(plan.start.iter().chain(&plan.keep)));
-    add(Phase::Route, pool.clone());
-    add(Phase::Drain, pool);
-    if plan.timing.soak_ms > 0 && !plan.start.is_empty() {
-        add(Phase::Soak, vec![String::new()]);
+    let last = plan.batches() - 1;
+    add(0, Phase::Fence, plan.touched_hosts().into_iter().chain(pool.clone()).collect(), pending, "");
+    add(0, Phase::Distribute, hosts(plan.start.iter()), pending, "");
+    for batch in 0..=last {
+        let of_batch = |procs: &'static str| {
+            let list = if procs == "start" { &plan.start } else { &plan.retire };
+            list.iter().filter(move |proc| proc.batch == batch)
+        };
+        let kept = plan.keep.iter().filter(|_| batch == 0);
+        if plan.in_place {
+            add(batch, Phase::Drain, pool.clone(), pending, "");
+            add(batch, Phase::Retire, hosts(of_batch("retire")), pending, "");
+        }
+        add(batch, Phase::Start, hosts(of_batch("start")), pending, "");
+        add(batch, Phase::Prove, hosts(of_batch("start").chain(kept)), pending, "");
+        add(batch, Phase::Route, pool.clone(), pending, "");
+        if !plan.in_place {
+            add(batch, Phase::Drain, pool.clone(), pending, "");
+        }
+        if batch == 0 && plan.canary > 0 && last > 0 {
+            add(batch, Phase::Promote, vec![String::new()], pending, "");
+        }
     }
-    add(Phase::Retire, hosts(plan.retire.iter()));
+    if plan.timing.soak_ms > 0 && !plan.start.is_empty() {
+        add(last, Phase::Soak, vec![String::new()], pending, "");
+    }
+    if !plan.in_place {
+        add(last, Phase::Retire, hosts(plan.retire.iter()), pending, "");
+    }
+    add(last, Phase::Retire, hosts(plan.lost.iter()), StepState::Owed, "its old procs are to be retired when it answers again");
     all
 }
 
-fn hosts<'a>(procs: impl Iterator<Item = &'a crate::plan::PlannedProc>) -> Vec<String> {
-    let mut names: Vec<String> = procs.map(|proc| proc.host.clone()).collect();
-    names.sort();
-    names.dedup();
-    names
+fn hosts<'a>(procs: impl Iterator<Item = &'a PlannedProc>) -> Vec<String> {
+    procs.map(|proc| proc.host.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Run {
     /// From the journal (or, for a new dispatch, from [`steps`]).
-    pub fn new(steps: Vec<Step>, undoing: bool, cause: Option<Fault>, debts: Vec<Debt>) -> Run {
-        Run { steps, undoing, cause, debts, outcome: None, tries: Vec::new(), in_flight: Vec::new() }
+    pub fn new(rules: Rules, steps: Vec<Step>, undoing: bool, cause: Option<Fault>) -> Run {
+        Run { steps, undoing, cause, outcome: None, paying: false, rules, tries: Vec::new(), in_flight: Vec::new() }
+    }
+
+    /// One that has ended and owes something, to be paid at these places (hosts, `balancer/pool`) now. A pool that a later
+    /// dispatch has set since is not put back: that debt is void.
+    pub fn to_pay(rules: Rules, steps: Vec<Step>, undoing: bool, places: &BTreeSet<String>, overtaken: bool) -> Run {
+        let mut run = Run { paying: true, ..Run::new(rules, steps, undoing, None) };
+        for step in run.steps.iter_mut().filter(|step| is_debt(step.state, true)) {
+            let routes = matches!(step.phase, Phase::Route | Phase::Drain);
+            step.state = match step.phase {
+                _ if routes && overtaken => StepState::Skipped,
+                _ if !places.contains(&step.place) => StepState::Owed,
+                Phase::Retire => StepState::Intent,
+                _ => StepState::Undoing,
+            };
+        }
+        run
+    }
+
+    /// What is owed to hosts and balancers.
+    pub fn debts(&self) -> Vec<Debt> {
+        let owed = self.steps.iter().filter(|step| is_debt(step.state, self.paying));
+        owed.map(|step| Debt { host: step.place.clone(), what: format!("{}: {}", step.phase.word(), step.detail) }).collect()
+    }
+
+    /// Hosts that the dispatch went on without.
+    pub fn lost_hosts(&self) -> BTreeSet<String> {
+        self.steps.iter().filter(|step| step.state == StepState::Lost).map(|step| step.place.clone()).collect()
     }
 
     /// The phase that it is in.
     pub fn phase(&self) -> Phase {
-        let open = |step: &&Step| !matches!(step.state, StepState::Done | StepState::Skipped | StepState::Undone);
+        let open = |step: &&Step| !is_closed(step.state);
         if self.undoing {
             let undoing = self
                 .steps
@@ -127,9 +205,34 @@ impl Run {
         self.steps.iter().find(open).map_or(Phase::Done, |step| step.phase)
     }
 
-    /// Whether an old proc may have been stopped: from here it only goes forward.
+    /// Where the last step is that stopped, or may have stopped, an old proc: what stands before it is never undone.
+    fn last_stop(&self) -> Option<usize> {
+        let stops = |step: &Step| {
+            step.phase == Phase::Retire && matches!(step.state, StepState::Intent | StepState::Done | StepState::Failed)
+                || step.phase == Phase::Retire && step.state == StepState::Owed && step.started_ms > 0
+        };
+        self.steps.iter().rposition(stops)
+    }
+
+    /// What stands before this is never undone: the last stop of an old proc and, in place, the new procs that took over from it.
+    fn floor(&self) -> usize {
+        let Some(stop) = self.last_stop() else { return 0 };
+        let batch = self.steps.get(stop).map(|step| step.batch);
+        let took_over = |step: &Step| Some(step.batch) == batch && matches!(step.phase, Phase::Start | Phase::Prove | Phase::Route);
+        let whole = self.steps.iter().filter(|step| took_over(step)).all(|step| is_closed(step.state) && step.state != StepState::Undone);
+        let end = self.steps.iter().rposition(took_over).filter(|_| whole).unwrap_or(0);
+        stop.max(end) + 1
+    }
+
+    /// Whether an old proc may have been stopped.
     pub fn past_return(&self) -> bool {
-        self.steps.iter().any(|step| step.phase == Phase::Retire && !matches!(step.state, StepState::Pending | StepState::Skipped))
+        self.last_stop().is_some()
+    }
+
+    /// Whether it can still turn round: no old proc was stopped, or it is in place, where the batch that is under way is taken back.
+    pub fn may_turn(&self) -> bool {
+        let starts_after = |at: usize| self.steps.iter().skip(at + 1).any(|step| step.phase == Phase::Start);
+        self.last_stop().is_none_or(starts_after)
     }
 
     /// Takes an event; says what to write and what to do.
@@ -143,6 +246,9 @@ impl Run {
             Event::Done(name, detail) => self.done(&name, detail, now_ms, &mut next),
             Event::Failed(name, fault) => self.failed(&name, fault, now_ms, &mut next),
             Event::Cancel(fault) => self.turn_round(fault, &mut next),
+            Event::Promote(who) => self.promote(&who, now_ms, &mut next),
+            Event::GoWithout(host) => drop(self.go_without(&host, 1, now_ms, &mut next)),
+            Event::Wait(ms) => self.rules.lost_after_ms = self.rules.lost_after_ms.saturating_add(ms),
         }
         self.go_on(now_ms, &mut next);
         next
@@ -151,7 +257,10 @@ impl Run {
     /// Nothing is under way yet. What an earlier process proved may have died since: it is proven again before anything rests on it.
     fn begin(&mut self, next: &mut Next) {
         self.in_flight.clear();
-        if self.undoing || self.past_return() {
+        if self.paying {
+            next.records.extend(self.steps.iter().filter(|step| !is_closed(step.state)).cloned());
+        }
+        if self.undoing || self.paying || self.past_return() {
             return;
         }
         for step in self.steps.iter_mut().filter(|step| step.phase == Phase::Prove && step.state == StepState::Done) {
@@ -166,7 +275,8 @@ impl Run {
         step.state = match step.state {
             StepState::Intent => StepState::Done,
             StepState::Undoing => StepState::Undone,
-            other => other,
+            // Promoted by hand, or lost, before the answer came.
+            _ => return,
         };
         step.detail = detail;
         step.ended_ms = now_ms;
@@ -175,28 +285,95 @@ impl Run {
 
     fn failed(&mut self, name: &StepName, fault: Fault, now_ms: i64, next: &mut Next) {
         self.in_flight.retain(|flying| flying != name);
-        let undoing = self.undoing;
-        let Some(step) = self.find(name) else { return };
-        // A step that was still under way when the dispatch turned round is undone like the others.
-        let was_undo = step.state == StepState::Undoing;
-        let must_succeed = was_undo || name.phase == Phase::Retire;
-        if must_succeed && self.try_again(name) {
+        let (undoing, stops) = (self.undoing, name.phase == Phase::Retire);
+        let Some(state) = self.find(name).map(|step| step.state) else { return };
+        if !matches!(state, StepState::Intent | StepState::Undoing) {
+            return;
+        }
+        // A step that was still under way when the dispatch turned round is undone like the others; an old proc that was being
+        // stopped then is left as it is: the next dispatch sees it.
+        let must_succeed = state == StepState::Undoing || stops;
+        let given_up = undoing && stops && state == StepState::Intent && !self.paying;
+        if must_succeed && !given_up && self.try_again(name, now_ms) < ATTEMPTS {
+            return;
+        }
+        let silent = !must_succeed && !undoing && fault.kind == FaultKind::Unreachable;
+        if silent && self.may_answer_yet(name, &fault, now_ms, next) {
+            return;
+        }
+        let needed = self.rules.hosts_needed;
+        if silent && needed.is_some_and(|needed| self.go_without(&name.place, needed, now_ms, next)) {
             return;
         }
         let Some(step) = self.find(name) else { return };
-        step.state = if must_succeed { StepState::Owed } else { StepState::Failed };
+        step.state = if must_succeed && !given_up { StepState::Owed } else { StepState::Failed };
         step.detail = fault.line();
         step.ended_ms = now_ms;
         next.records.push(step.clone());
-        if must_succeed {
-            self.debts.push(Debt { host: name.place.clone(), what: format!("{}: {}", name.phase.word(), fault.what) });
-        } else if !undoing {
+        if !must_succeed && !undoing {
             self.turn_round(fault, next);
         }
     }
 
+    /// A host that does not answer is asked again until `lost_after` has passed; the first time that is written down.
+    fn may_answer_yet(&mut self, name: &StepName, fault: &Fault, now_ms: i64, next: &mut Next) -> bool {
+        let failed = self.try_again(name, now_ms);
+        let since_ms = self.tries.iter().find(|tries| &tries.name == name).map_or(now_ms, |tries| tries.since_ms);
+        let patience = i64::try_from(self.rules.lost_after_ms).unwrap_or(i64::MAX);
+        if now_ms.saturating_sub(since_ms) >= patience {
+            return false;
+        }
+        let what = if self.rules.hosts_needed.is_some() { "it goes on without it" } else { "everything is undone" };
+        if failed == 1
+            && let Some(step) = self.find(name)
+        {
+            step.detail = format!("does not answer: {}; if that lasts {} s {what}", fault.what, patience / 1000);
+            next.records.push(step.clone());
+        }
+        true
+    }
+
+    /// Goes on without a host, if `needed` others with new procs are left: what it may hold of ours is owed.
+    fn go_without(&mut self, host: &str, needed: u32, now_ms: i64, next: &mut Next) -> bool {
+        if host.contains('/') {
+            return false;
+        }
+        let lost = self.lost_hosts();
+        let new_on = |step: &&Step| step.phase == Phase::Start && step.place != host && !lost.contains(&step.place);
+        let left: BTreeSet<&String> = self.steps.iter().filter(new_on).map(|step| &step.place).collect();
+        let open = |step: &Step| step.place == host && !is_closed(step.state);
+        let early = |step: &Step| matches!(step.phase, Phase::Fence | Phase::Distribute | Phase::Start | Phase::Prove);
+        if left.len() < needed as usize || self.undoing || !self.steps.iter().any(|step| open(step) && early(step)) {
+            return false;
+        }
+        for step in self.steps.iter_mut().filter(|step| step.place == host) {
+            let (state, what) = match (step.phase, step.state) {
+                (Phase::Start, StepState::Intent | StepState::Done) => {
+                    (StepState::Owed, "its new procs are to be removed when it answers again")
+                }
+                (Phase::Retire, StepState::Pending) => (StepState::Owed, "its old procs are to be retired when it answers again"),
+                (_, state) if is_closed(state) => continue,
+                _ => (StepState::Lost, "does not answer; gone on without it"),
+            };
+            (step.state, step.ended_ms) = (state, now_ms);
+            step.detail = what.into();
+            next.records.push(step.clone());
+        }
+        self.in_flight.retain(|flying| flying.place != host);
+        true
+    }
+
+    fn promote(&mut self, who: &str, now_ms: i64, next: &mut Next) {
+        let waiting = |step: &&mut Step| step.phase == Phase::Promote && step.state == StepState::Intent;
+        let Some(step) = self.steps.iter_mut().find(waiting) else { return };
+        (step.state, step.ended_ms, step.detail) = (StepState::Done, now_ms, format!("promoted by {who}"));
+        let name = name_of(step);
+        next.records.push(step.clone());
+        self.in_flight.retain(|flying| *flying != name);
+    }
+
     fn turn_round(&mut self, fault: Fault, next: &mut Next) {
-        if self.undoing || self.past_return() {
+        if self.undoing || self.paying || !self.may_turn() {
             return;
         }
         self.undoing = true;
@@ -204,13 +381,14 @@ impl Run {
         next.effects.push(Effect::GiveUp);
     }
 
-    fn try_again(&mut self, name: &StepName) -> bool {
-        if let Some((_, tries)) = self.tries.iter_mut().find(|(tried, _)| tried == name) {
-            *tries += 1;
-            return *tries < ATTEMPTS;
+    /// Counts a failure; answers with how many there were.
+    fn try_again(&mut self, name: &StepName, now_ms: i64) -> u32 {
+        if let Some(tries) = self.tries.iter_mut().find(|tries| &tries.name == name) {
+            tries.failed += 1;
+            return tries.failed;
         }
-        self.tries.push((name.clone(), 1));
-        true
+        self.tries.push(Tries { name: name.clone(), failed: 1, since_ms: now_ms });
+        1
     }
 
     fn go_on(&mut self, now_ms: i64, next: &mut Next) {
@@ -218,13 +396,14 @@ impl Run {
     }
 
     fn forward(&mut self, now_ms: i64, next: &mut Next) {
-        let Some(phase) = self.open_phase() else {
+        let open = |step: &Step| !is_closed(step.state);
+        let Some((batch, phase)) = self.steps.iter().find(|step| open(step)).map(|step| (step.batch, step.phase)) else {
             self.end(Outcome::Done, next);
             return;
         };
-        for step in self.steps.iter_mut().filter(|step| step.phase == phase) {
-            let name = StepName { phase, place: step.place.clone() };
-            if !matches!(step.state, StepState::Pending | StepState::Intent) || self.in_flight.contains(&name) {
+        for step in self.steps.iter_mut().filter(|step| (step.batch, step.phase) == (batch, phase) && open(step)) {
+            let name = name_of(step);
+            if self.in_flight.contains(&name) {
                 continue;
             }
             if step.state == StepState::Pending {
@@ -232,33 +411,29 @@ impl Run {
                 step.started_ms = now_ms;
                 next.records.push(step.clone());
             }
-            self.in_flight.push(name.clone());
-            next.effects.push(Effect::Do(name));
+            next.effects.push(if step.state == StepState::Undoing { Effect::Undo(name.clone()) } else { Effect::Do(name.clone()) });
+            self.in_flight.push(name);
         }
     }
 
-    /// The first phase with a step that is neither done nor owed.
-    fn open_phase(&self) -> Option<Phase> {
-        let closed = |step: &Step| matches!(step.state, StepState::Done | StepState::Skipped | StepState::Owed);
-        self.steps.iter().find(|step| !closed(step)).map(|step| step.phase)
-    }
-
-    /// In reverse phase order; a phase is undone only when all above it is, and never while one of its steps is still under way.
+    /// In reverse order; a phase is undone only when all after it is, and never while one of its steps is still under way.
     /// What cannot be undone stays, and nothing that rests on it is taken away: a pool that could not be put back may still
-    /// name the new procs.
+    /// name the new procs. In place it goes back to the last stop of an old proc.
     fn back(&mut self, next: &mut Next) {
         if self.steps.iter().any(|step| step.state == StepState::Intent && self.in_flight.contains(&name_of(step))) {
             return;
         }
+        let floor = self.floor();
         let owed = |step: &Step| step.state == StepState::Owed;
         let pool_owed = self.steps.iter().any(|step| matches!(step.phase, Phase::Route | Phase::Drain) && owed(step));
         let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
-        let Some(phase) = self.steps.iter().rev().find(|step| begun(step)).map(|step| step.phase).filter(|_| !pool_owed) else {
-            let outcome = if self.steps.iter().any(owed) { Outcome::Failed } else { Outcome::Undone };
-            self.end(outcome, next);
+        let group = self.steps.iter().skip(floor).rev().find(|step| begun(step)).map(|step| (step.batch, step.phase));
+        let Some(group) = group.filter(|_| !pool_owed) else {
+            let left = floor > 0 || self.steps.iter().any(|step| owed(step) && step.started_ms > 0);
+            self.end(if left { Outcome::Failed } else { Outcome::Undone }, next);
             return;
         };
-        for step in self.steps.iter_mut().filter(|step| step.phase == phase) {
+        for step in self.steps.iter_mut().skip(floor).filter(|step| (step.batch, step.phase) == group) {
             let name = name_of(step);
             if !begun(step) || self.in_flight.contains(&name) {
                 continue;
@@ -273,17 +448,34 @@ impl Run {
     }
 
     fn end(&mut self, outcome: Outcome, next: &mut Next) {
+        if outcome == Outcome::Undone {
+            // Nothing was taken from hosts that were away from the beginning.
+            for step in self.steps.iter_mut().filter(|step| step.state == StepState::Owed && step.started_ms == 0) {
+                step.state = StepState::Skipped;
+                next.records.push(step.clone());
+            }
+        }
         self.outcome = Some(outcome);
         next.outcome = Some(outcome);
     }
 
     fn find(&mut self, name: &StepName) -> Option<&mut Step> {
-        self.steps.iter_mut().find(|step| step.phase == name.phase && step.place == name.place)
+        self.steps.iter_mut().find(|step| step.batch == name.batch && step.phase == name.phase && step.place == name.place)
     }
 }
 
+/// Whether nothing is left to do about it on the way forward.
+fn is_closed(state: StepState) -> bool {
+    matches!(state, StepState::Done | StepState::Skipped | StepState::Owed | StepState::Lost | StepState::Undone)
+}
+
+/// Whether something is owed; while it is being paid, what was begun is owed still.
+fn is_debt(state: StepState, paying: bool) -> bool {
+    state == StepState::Owed || paying && matches!(state, StepState::Intent | StepState::Undoing)
+}
+
 fn name_of(step: &Step) -> StepName {
-    StepName { phase: step.phase, place: step.place.clone() }
+    StepName { batch: step.batch, phase: step.phase, place: step.place.clone() }
 }
 
 #[cfg(test)]

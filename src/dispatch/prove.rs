@@ -14,6 +14,8 @@ use tokio::sync::watch;
 
 /// How often Supervisor is asked while procs settle.
 const ASK: Duration = Duration::from_millis(250);
+/// How often it is asked while they soak.
+const WATCH: Duration = Duration::from_secs(1);
 /// How long a proc may take to become RUNNING, besides `settle`.
 const START: Duration = Duration::from_secs(60);
 
@@ -27,6 +29,19 @@ pub async fn prove(
     give_up: watch::Receiver<bool>,
 ) -> Result<String> {
     unless(give_up.clone(), settle(reach, here, plan)).await??;
+    let tests = uptests(reach, here, plan, release, ear, give_up).await?;
+    Ok(format!("{} RUNNING, {tests} uptests passed", here.len()))
+}
+
+/// Runs every uptest of procs of one host; answers with how many passed.
+pub async fn uptests(
+    reach: &Reach,
+    here: &[&PlannedProc],
+    plan: &Plan,
+    release: &Release,
+    ear: &dyn Ear,
+    give_up: watch::Receiver<bool>,
+) -> Result<usize> {
     let mut tests = 0;
     for proc in here {
         let spec = uptest::UptestSpec {
@@ -55,7 +70,7 @@ pub async fn prove(
     }
     // A test may have killed what it tested.
     still_running(reach, here).await?;
-    Ok(format!("{} RUNNING, {tests} uptests passed", here.len()))
+    Ok(tests)
 }
 
 /// Waits until every proc has been RUNNING under one pid for `settle`, and its port answers.
@@ -118,8 +133,30 @@ async fn listens(reach: &Reach, proc: &PlannedProc) -> Result<()> {
     Ok(())
 }
 
+/// Watches that procs stay RUNNING under the pids that they have now, for so long; without a limit, for ever.
+pub async fn stays(reach: &Reach, here: &[&PlannedProc], limit: Option<Duration>) -> Result<()> {
+    let begun = Instant::now();
+    let mut pids: BTreeMap<&str, Option<u32>> = BTreeMap::new();
+    loop {
+        let all = supervisor::processes(reach.link.as_ref(), &reach.host.supervisor.socket).await?;
+        for proc in here {
+            let Some(process) = all.iter().find(|process| process.name == proc.name) else {
+                return Err(Fault::failed(format!("Supervisor has no program {} any more", proc.name)).on(&reach.host.name));
+            };
+            let same = *pids.entry(&proc.name).or_insert(process.pid) == process.pid;
+            if !same || ProcState::from_word(&process.statename) != ProcState::Running {
+                return Err(died(reach, proc, process).await);
+            }
+        }
+        match limit.map(|limit| limit.saturating_sub(begun.elapsed())) {
+            Some(left) if left.is_zero() => return Ok(()),
+            left => tokio::time::sleep(left.unwrap_or(WATCH).min(WATCH)).await,
+        }
+    }
+}
+
 /// One look: every proc runs under some pid.
-pub async fn still_running(reach: &Reach, here: &[&PlannedProc]) -> Result<()> {
+async fn still_running(reach: &Reach, here: &[&PlannedProc]) -> Result<()> {
     if here.is_empty() {
         return Ok(());
     }

@@ -16,8 +16,9 @@ pub const LIFE: Duration = Duration::from_secs(10);
 pub const BEAT: Duration = Duration::from_secs(2);
 /// How long is waited between two looks at somebody else's lease.
 pub const LOOK: Duration = Duration::from_millis(300);
-/// How much longer each further try of a step waits.
+/// How much longer each further try of a step waits, and how long at most.
 const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 
 /// The name of a swarm's lease.
 pub fn lease_name(swarm_id: &str) -> String {
@@ -38,42 +39,41 @@ pub fn is_dead(busy: &Lease, liveness: Liveness, watch: &mut LeaseWatch, since_b
     liveness == Liveness::Dead || watch.is_dead(busy, since_boot, LIFE)
 }
 
-/// The highest epoch that any host of the plan has seen, or its pool's balancer hosts (`pool`).
-pub fn highest_fence(plan: &Plan, world: &World, pool: u64) -> u64 {
-    let hosts = plan.touched_hosts();
-    let seen = hosts.iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied());
-    seen.max().unwrap_or(0).max(pool)
+/// Whether a plan may begin under its swarm's lease: it ran never before, and nothing of this swarm is left half way. `open` are the
+/// dispatches that have not ended.
+pub fn may_begin(plan: &Plan, executed: Option<&Dispatch>, open: &[Dispatch]) -> Result<()> {
+    if let Some(dispatch) = executed {
+        let what = format!("plan {} was executed already, as dispatch {}", plan.id, dispatch.number);
+        return Err(Fault::refused(what).next("make a new plan"));
+    }
+    let Some(left) = open.iter().find(|dispatch| dispatch.swarm_id == plan.swarm_id) else { return Ok(()) };
+    let how = if left.outcome == Some(Outcome::Interrupted) { "was interrupted" } else { "was left by a process that died" };
+    let what = format!("dispatch {} of {} by {} {how} at {}", left.number, left.swarm, left.who, left.phase.word());
+    Err(Fault::refused(what).next(format!("swarmdeck resume {0}, or swarmdeck cancel {0}; then plan again", left.number)))
 }
 
-/// The machine of a dispatch that an earlier process left; `undo` turns it round, unless an old proc may have been stopped.
-pub fn taken_on(dispatch: &Dispatch, undo: Option<Fault>) -> Result<Run> {
-    if let Some(outcome) = dispatch.outcome.filter(|outcome| *outcome != Outcome::Interrupted) {
-        return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, outcome.word())));
-    }
-    let cause = dispatch.fault.clone().filter(|_| dispatch.undoing);
-    let mut run = Run::new(dispatch.steps.clone(), dispatch.undoing, cause, dispatch.debts.clone());
-    if let Some(fault) = undo.filter(|_| !run.past_return()) {
-        run.undoing = true;
-        run.cause.get_or_insert(fault);
-    }
-    Ok(run)
+/// The highest epoch that any of these hosts has seen of a swarm.
+pub fn highest_fence(hosts: &[String], swarm_id: &str, world: &World) -> u64 {
+    hosts.iter().filter_map(|host| world.hosts.get(host)?.fences.get(swarm_id).copied()).max().unwrap_or(0)
 }
 
-/// The dispatch as its machine has it now.
+/// The dispatch as its machine has it now. One whose debts are paid ended before: only what it owes changes.
 pub fn write_down(dispatch: &mut Dispatch, run: &Run, now_ms: i64) {
     dispatch.phase = run.phase();
     dispatch.undoing = run.undoing;
     dispatch.fault.clone_from(&run.cause);
-    dispatch.debts.clone_from(&run.debts);
+    dispatch.debts = run.debts();
     dispatch.steps.clone_from(&run.steps);
-    dispatch.outcome = run.outcome;
-    if run.outcome.is_some() {
+    if !run.paying || run.outcome.is_some() {
+        dispatch.outcome = run.outcome;
+    }
+    if run.outcome.is_some() && !run.paying {
         dispatch.ended_ms = now_ms;
         dispatch.holder = String::new();
     }
 }
 
-/// How long a step waits before it is tried: nothing at first; then 2 s, 4 s …
+/// How long a step waits before it is tried: nothing at first; then 2 s, 4 s, 6 s, 6 s …
 pub fn pause(failures: &BTreeMap<StepName, u32>, name: &StepName) -> Duration {
-    failures.get(name).map_or(Duration::ZERO, |failures| PAUSE * *failures)
+    failures.get(name).map_or(Duration::ZERO, |failures| (PAUSE * *failures).min(LONGEST_PAUSE))
 }

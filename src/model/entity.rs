@@ -2,7 +2,7 @@
 //!
 //! Each is exactly one item of the document form (issue: "One document form"); unknown keys are refused.
 
-use super::units::{Bytes, Span};
+use super::units::{Absent, Bytes, Span};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -288,6 +288,21 @@ pub struct Swarm {
     pub soak: Span,
     #[serde(default, skip_serializing_if = "is_default")]
     pub no_uptests: NoUptests,
+    /// What a dispatch does about hosts that do not answer: `abort`, `quorum 3`, `go-on`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub absent: Absent,
+    /// How long a host may be silent during a dispatch before that rule is applied.
+    #[serde(default = "lost_after", skip_serializing_if = "is_lost_after")]
+    pub lost_after: Span,
+    /// So many new procs at a time; none: all at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+    /// So many new procs first; the others when it is promoted by hand, or after `soak` with uptests still passing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<u32>,
+    /// There is no room for old and new at once: old procs stop before the new ones of their batch start, so there is no exact undo.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub in_place: bool,
 }
 
 impl Swarm {
@@ -337,6 +352,12 @@ fn stop_timeout() -> Span {
 }
 fn is_stop_timeout(span: &Span) -> bool {
     *span == stop_timeout()
+}
+fn lost_after() -> Span {
+    Span(Duration::from_secs(30))
+}
+fn is_lost_after(span: &Span) -> bool {
+    *span == lost_after()
 }
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

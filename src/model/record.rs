@@ -18,13 +18,15 @@ pub enum Phase {
     Prove,
     Route,
     Drain,
+    /// A canary waits: for its soak, or to be promoted by hand.
+    Promote,
     Soak,
     Retire,
     Done,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 13] = [
+    pub const ALL: [Phase; 14] = [
         Phase::Resolve,
         Phase::Build,
         Phase::Release,
@@ -35,6 +37,7 @@ impl Phase {
         Phase::Prove,
         Phase::Route,
         Phase::Drain,
+        Phase::Promote,
         Phase::Soak,
         Phase::Retire,
         Phase::Done,
@@ -51,6 +54,7 @@ impl Phase {
             Phase::Prove => "prove",
             Phase::Route => "route",
             Phase::Drain => "drain",
+            Phase::Promote => "promote",
             Phase::Soak => "soak",
             Phase::Retire => "retire",
             Phase::Done => "done",
@@ -71,12 +75,17 @@ pub enum StepState {
     Undone,
     /// Could neither be carried out nor taken back: a debt.
     Owed,
+    /// Its host did not answer and the dispatch went on without it.
+    Lost,
     Skipped,
 }
 
-/// One step of a dispatch, named by phase and place.
+/// One step of a dispatch, named by batch, phase and place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
+    /// Counted from 0; what is done once has that of its first or last batch.
+    #[serde(default)]
+    pub batch: u32,
     pub phase: Phase,
     /// A host name, `balancer/pool`, or "" for the dispatch as a whole.
     pub place: String,
@@ -95,7 +104,7 @@ pub enum Outcome {
     Done,
     Undone,
     Refused,
-    /// Failed, and the undoing did not end cleanly either: see its debts.
+    /// Failed, and not all of it is as before: the undoing left debts, or it was in place and old procs are gone.
     Failed,
     Interrupted,
 }

@@ -84,6 +84,50 @@ impl FromStr for Ports {
     }
 }
 
+/// What a dispatch does about hosts that do not answer (DESIGN part 4, `absent`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Absent {
+    /// There is no plan; a dispatch under way is undone.
+    #[default]
+    Abort,
+    /// It goes on while at least so many hosts of the squad answer; what is owed to the others is a debt.
+    Quorum(u32),
+    /// It goes on while any host answers.
+    GoOn,
+}
+
+impl Absent {
+    /// How many hosts must answer for it to go on without the others; none: it never does.
+    pub fn hosts_needed(self) -> Option<u32> {
+        match self {
+            Absent::Abort => None,
+            Absent::Quorum(hosts) => Some(hosts.max(1)),
+            Absent::GoOn => Some(1),
+        }
+    }
+}
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Absent::Abort => f.write_str("abort"),
+            Absent::Quorum(hosts) => write!(f, "quorum {hosts}"),
+            Absent::GoOn => f.write_str("go-on"),
+        }
+    }
+}
+impl FromStr for Absent {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is not a rule for absent hosts; write abort, quorum 3 or go-on");
+        match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["abort"] => Ok(Absent::Abort),
+            ["go-on"] => Ok(Absent::GoOn),
+            ["quorum", hosts] => hosts.parse().ok().filter(|hosts| *hosts > 0).map(Absent::Quorum).ok_or_else(wrong),
+            _ => Err(wrong()),
+        }
+    }
+}
+
 macro_rules! as_text {
     ($($kind:ty),*) => {$(
         impl Serialize for $kind {
@@ -98,7 +142,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Span, Bytes, Ports);
+as_text!(Span, Bytes, Ports, Absent);
 
 #[cfg(test)]
 mod tests {
@@ -113,6 +157,9 @@ mod tests {
             prop_assert_eq!(span.to_string().parse::<Span>().unwrap(), span);
             let ports = Ports { first, last: first + more };
             prop_assert_eq!(ports.to_string().parse::<Ports>().unwrap(), ports);
+            for rule in [Absent::Abort, Absent::GoOn, Absent::Quorum(u32::from(first))] {
+                prop_assert_eq!(rule.to_string().parse::<Absent>().unwrap(), rule);
+            }
         }
     }
 
@@ -122,5 +169,7 @@ mod tests {
         assert!("99999999999999999999G".parse::<Bytes>().is_err());
         assert!("6000-5000".parse::<Ports>().is_err());
         assert!("soon".parse::<Span>().is_err());
+        assert!("quorum 0".parse::<Absent>().is_err());
+        assert!("ignore".parse::<Absent>().is_err());
     }
 }

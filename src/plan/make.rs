@@ -2,10 +2,12 @@
 
 use super::change::{Shown, changes};
 use super::place::{Room, place};
+use super::rollout;
 use super::types::{HostLine, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, Timing};
 use crate::model::entity::{Host, Swarm};
 use crate::model::name::ProcName;
 use crate::model::release::{Build, Release};
+use crate::model::units::Absent;
 use crate::model::world::{HostState, Owner, Proc, ProcState, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,13 +38,33 @@ pub struct Want<'a> {
     pub layer: &'a dyn Fn(&str, &str) -> String,
     /// How a value is shown: secrets as keyed hashes.
     pub show: &'a dyn Fn(&str, &str) -> Shown,
+    /// Procs of the right release that are replaced all the same.
+    pub replace: Replace<'a>,
+    /// Hosts that owe something: nothing is placed on them and nothing on them counts until it is paid.
+    pub indebted: &'a BTreeSet<String>,
+    /// Goes on without hosts that do not answer, whatever the swarm's rule: the operator said so.
+    pub go_on: bool,
+}
+
+/// Which procs of the right release are replaced by new ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replace<'a> {
+    #[default]
+    None,
+    /// A rolling restart.
+    All,
+    /// The host is emptied: nothing is placed there either.
+    Host(&'a str),
 }
 
 /// The plan, or why there can be none: a host with procs of this swarm is away, no room, no port.
 pub fn make(want: &Want) -> Result<Plan> {
     let mine: Vec<&Proc> = procs_of(want);
-    refuse_unseen(want, &mine)?;
-    let (current, stale): (Vec<&Proc>, Vec<&Proc>) = mine.iter().copied().partition(|proc| is_current(want, proc));
+    let away = away(want, &mine)?;
+    let is_away = |proc: &&Proc| away.contains(proc.host.as_str());
+    let lost: Vec<&Proc> = mine.iter().copied().filter(is_away).collect();
+    let (current, stale): (Vec<&Proc>, Vec<&Proc>) =
+        mine.iter().copied().filter(|proc| !is_away(proc)).partition(|proc| is_current(want, proc));
 
     let mut keep = current;
     let mut retire = stale;
@@ -52,15 +74,18 @@ pub fn make(want: &Want) -> Result<Plan> {
     if missing > 0 && rooms.is_empty() {
         return Err(nowhere(want));
     }
-    let start: Vec<PlannedProc> = place(&mut rooms, missing, want.id)?
-        .into_iter()
-        .enumerate()
-        .map(|(n, (host, address, port))| planned_new(want, n, &host, &address, port))
-        .collect();
-
-    let keep: Vec<PlannedProc> = keep.iter().filter_map(|proc| planned_old(want, proc)).collect();
-    let retire: Vec<PlannedProc> = retire.iter().filter_map(|proc| planned_old(want, proc)).collect();
-    let pool = pool_change(want, &start, &keep)?;
+    let old = |procs: &[&Proc]| procs.iter().filter_map(|proc| planned_old(want, proc)).collect::<Vec<PlannedProc>>();
+    let (keep, mut retire, lost) = (old(&keep), old(&retire), old(&lost));
+    let in_place = want.swarm.in_place && !retire.is_empty() && missing > 0;
+    let mut places = if in_place { instead_of(&mut retire, &rooms, missing) } else { Vec::new() };
+    places.extend(place(&mut rooms, missing - places.len(), want.id)?);
+    let mut start: Vec<PlannedProc> =
+        places.iter().enumerate().map(|(n, (host, address, port))| planned_new(want, n, host, address, *port)).collect();
+    // What went wrong is taken back at once, in one go.
+    let canary = want.swarm.canary.filter(|canary| want.verb != "rollback" && !in_place && (*canary as usize) < start.len()).unwrap_or(0);
+    let one_by_one = u32::from(in_place && want.swarm.pool.is_some() || want.replace == Replace::All);
+    rollout::batches(&mut start, &mut retire, canary, want.swarm.batch.unwrap_or(one_by_one));
+    let pool = pool_change(want, &start, &keep, &retire, &lost, in_place)?;
     let send = sends(want, &start);
     let mut plan = Plan {
         id: want.id.to_string(),
@@ -79,6 +104,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         start,
         keep,
         retire,
+        lost,
         send,
         pool,
         uptests: want.release.uptests.clone(),
@@ -89,7 +115,11 @@ pub fn make(want: &Want) -> Result<Plan> {
             drain_timeout_ms: ms(want.swarm.drain_timeout.0),
             stop_timeout_ms: ms(want.swarm.stop_timeout.0),
             soak_ms: ms(want.swarm.soak.0),
+            lost_after_ms: ms(want.swarm.lost_after.0),
         },
+        absent: if want.go_on && want.swarm.absent == Absent::Abort { Absent::GoOn } else { want.swarm.absent },
+        canary,
+        in_place,
         changes: changes(want.running, want.release, want.layer, want.show),
         hosts: Vec::new(),
         warnings: Vec::new(),
@@ -99,6 +129,12 @@ pub fn make(want: &Want) -> Result<Plan> {
     plan.hosts = host_lines(want, &plan);
     plan.warnings = warnings(want, &plan);
     plan.back = match plan.retire.len() {
+        _ if plan.in_place => match &plan.from {
+            Some(from) => {
+                format!("in place: no exact undo once the first old proc stops; the way back is to dispatch {} again", from.version)
+            }
+            None => "in place: no exact undo once the first old proc stops".into(),
+        },
         0 => "exact undo until it is done".into(),
         n => format!("exact undo until the first old proc stops; the {n} old procs stay warm till then"),
     };
@@ -111,13 +147,21 @@ fn procs_of<'a>(want: &Want<'a>) -> Vec<&'a Proc> {
     want.world.procs().filter(is_mine).collect()
 }
 
-/// DESIGN promise 4: an unreachable host is not empty. With procs of this swarm last seen there, `absent: abort`.
-fn refuse_unseen(want: &Want, mine: &[&Proc]) -> Result<()> {
+/// DESIGN promise 4: an unreachable host is not empty. With procs of this swarm last seen there the swarm's rule decides: there is
+/// no plan, or it goes on without these hosts.
+fn away<'a>(want: &'a Want, mine: &[&Proc]) -> Result<BTreeSet<&'a str>> {
+    let mut away = BTreeSet::new();
+    let answering = want.hosts.iter().filter(|host| want.world.hosts.get(&host.name).is_some_and(|seen| seen.is_ok())).count();
+    let needed = if want.go_on { want.swarm.absent.hosts_needed().or(Some(1)) } else { want.swarm.absent.hosts_needed() };
     for host in want.world.hosts.values().filter(|host| !host.is_ok()) {
         let procs = mine.iter().filter(|proc| proc.host == host.name).count();
         let in_squad = want.hosts.iter().any(|squad_host| squad_host.name == host.name);
         let never_seen = in_squad && host.seen_ms == 0;
         if procs == 0 && !never_seen {
+            continue;
+        }
+        if needed.is_some_and(|needed| answering >= needed as usize) {
+            away.insert(host.name.as_str());
             continue;
         }
         let reason = match &host.state {
@@ -129,18 +173,33 @@ fn refuse_unseen(want: &Want, mine: &[&Proc]) -> Result<()> {
         } else {
             format!("it has never been seen, so nobody knows what runs on it: {reason}")
         };
-        return Err(Fault::unreachable(what)
-            .on(&host.name)
-            .at("plan")
-            .next(format!("bring it back (swarmdeck hosts check {}), or take it out of squad {}", host.name, want.swarm.squad)));
+        return Err(Fault::unreachable(what).on(&host.name).at("plan").next(match needed {
+            Some(needed) => format!(
+                "bring it back: its rule is `absent: {}`, {answering} hosts of squad {} answer and {needed} must",
+                want.swarm.absent, want.swarm.squad
+            ),
+            None => format!(
+                "bring it back (swarmdeck hosts check {}), go on without it (swarmdeck hosts re-place {}), or say `absent: go-on`",
+                host.name, host.name
+            ),
+        }));
     }
-    Ok(())
+    Ok(away)
+}
+
+/// In place every new proc takes the place and port of an old one; the old ones are put into that order.
+fn instead_of(retire: &mut Vec<PlannedProc>, rooms: &[Room], missing: usize) -> Vec<(String, String, u16)> {
+    let room = |proc: &PlannedProc| rooms.iter().find(|room| room.host == proc.host);
+    retire.sort_by_key(|proc| room(proc).is_none());
+    retire.iter().take(missing).filter_map(|proc| room(proc).map(|room| (proc.host.clone(), room.address.clone(), proc.port))).collect()
 }
 
 /// There is no room at all: why, host by host.
 fn nowhere(want: &Want) -> Fault {
     let why = |host: &Host| match want.world.hosts.get(&host.name).map(|seen| &seen.state) {
         _ if !host.active => format!("{} is out of service", host.name),
+        _ if want.indebted.contains(&host.name) => format!("{} owes something first (swarmdeck upkeep)", host.name),
+        _ if want.replace == Replace::Host(&host.name) => format!("{} is being emptied", host.name),
         Some(HostState::Unreachable(why) | HostState::Degraded(why)) => format!("{}: {why}", host.name),
         _ => format!("{} was never seen", host.name),
     };
@@ -152,13 +211,15 @@ fn nowhere(want: &Want) -> Fault {
 
 fn is_current(want: &Want, proc: &Proc) -> bool {
     let alive = matches!(proc.state, ProcState::Running | ProcState::Starting);
-    alive && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
+    let replaced = want.replace == Replace::All || want.replace == Replace::Host(&proc.host) || want.indebted.contains(&proc.host);
+    alive && !replaced && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
 }
 
 /// The rooms of every active host that answers.
 fn rooms(want: &Want, keep: &[&Proc]) -> Vec<Room> {
     let nothing = BTreeSet::new();
-    let usable = want.hosts.iter().filter(|host| host.active);
+    let usable =
+        want.hosts.iter().filter(|host| host.active && !want.indebted.contains(&host.name) && want.replace != Replace::Host(&host.name));
     usable
         .filter_map(|host| {
             let seen = want.world.hosts.get(&host.name).filter(|seen| seen.is_ok())?;
@@ -217,6 +278,7 @@ fn planned_new(want: &Want, n: usize, host: &str, address: &str, port: u16) -> P
         instance: format!("{}-{}", want.id, n + 1),
         pid: None,
         release: want.release.id.clone(),
+        batch: 0,
     }
 }
 
@@ -231,11 +293,19 @@ fn planned_old(want: &Want, proc: &Proc) -> Option<PlannedProc> {
         instance: proc.stamp.as_ref().map(|stamp| stamp.instance.clone()).unwrap_or_default(),
         pid: proc.pid,
         release: proc.release.clone(),
+        batch: 0,
     })
 }
 
 /// Only procs that this dispatch proves are in the pool after it (VR-45); both old and new while it moves.
-fn pool_change(want: &Want, start: &[PlannedProc], keep: &[PlannedProc]) -> Result<Option<PoolChange>> {
+fn pool_change(
+    want: &Want,
+    start: &[PlannedProc],
+    keep: &[PlannedProc],
+    retire: &[PlannedProc],
+    lost: &[PlannedProc],
+    in_place: bool,
+) -> Result<Option<PoolChange>> {
     let Some(pool) = want.swarm.pool.clone() else { return Ok(None) };
     let Some(balancer) = want.swarm.balancer.clone() else {
         return Err(Fault::bad(format!("{} has a pool but no balancer", want.swarm.full_name())).next("give it `balancer:`"));
@@ -248,9 +318,21 @@ fn pool_change(want: &Want, start: &[PlannedProc], keep: &[PlannedProc]) -> Resu
     }
     let before: BTreeSet<String> = seen.map(|seen| seen.nodes.clone()).unwrap_or_default();
     let after: BTreeSet<String> = start.iter().chain(keep).map(|proc| proc.node.clone()).collect();
-    let during: BTreeSet<String> = before.union(&after).cloned().collect();
     let list = |nodes: BTreeSet<String>| nodes.into_iter().collect();
-    Ok(Some(PoolChange { balancer, pool, before: list(before), during: list(during), after: list(after) }))
+    let mut change = PoolChange { balancer, pool, before: list(before), after: list(after), stages: Vec::new() };
+    rollout::stages(&mut change, start, keep, retire, lost, in_place);
+    let emptied = |stage: &super::PoolStage| stage.drain.is_empty() || stage.route.is_empty();
+    if in_place && want.size > 0 && change.stages.iter().any(emptied) {
+        return Err(Fault::refused(format!(
+            "in place, with one batch of {} procs, nobody would serve in pool {}@{} meanwhile",
+            start.len(),
+            change.pool,
+            change.balancer
+        ))
+        .at("plan")
+        .next("give it `batch:` smaller than its size, a size of two or more, or take `in_place` away"));
+    }
+    Ok(Some(change))
 }
 
 fn sends(want: &Want, start: &[PlannedProc]) -> Vec<Send> {
@@ -303,6 +385,19 @@ fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
     let mut all = Vec::new();
     if plan.uptests.is_empty() && want.size > 0 {
         all.push(format!("{} has no uptests for {}: only RUNNING and its port are proven", plan.app, plan.proc_name));
+    }
+    if plan.in_place {
+        all.push(
+            "in place: old procs stop before new ones start; a failure leaves old and new side by side, there is no exact undo".into(),
+        );
+    }
+    if !plan.lost.is_empty() {
+        let hosts: BTreeSet<&str> = plan.lost.iter().map(|proc| proc.host.as_str()).collect();
+        all.push(format!(
+            "{} procs on {} are not seen: their nodes leave the pool, and they are to be retired when it is back",
+            plan.lost.len(),
+            hosts.into_iter().collect::<Vec<_>>().join(", ")
+        ));
     }
     if want.size == 0 && plan.pool.is_some() {
         all.push("size 0: the pool will be empty and nobody serves".into());

@@ -3,9 +3,9 @@
 use super::*;
 use crate::model::entity::{Become, SupervisorAt, Transport};
 use crate::model::release::BuildStatus;
-use crate::model::units::Ports;
+use crate::model::units::{Absent, Ports};
 use crate::model::world::{HostSeen, PoolSeen, Stamp};
-use crate::plan::moved;
+use crate::plan::{Replace, moved};
 use proptest::prelude::*;
 
 const ME: &str = "swarm-1";
@@ -141,6 +141,10 @@ fn swarm(size: u32) -> Swarm {
 }
 
 fn try_make(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release) -> Result<Plan> {
+    try_replace(world, hosts, swarm, release, Replace::None)
+}
+
+fn try_replace(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release, replace: Replace) -> Result<Plan> {
     let leased = BTreeMap::from([("web01".to_string(), BTreeSet::from([5001, 5002]))]);
     make(&Want {
         id: "d1",
@@ -160,6 +164,9 @@ fn try_make(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release) -> 
         leased: &leased,
         layer: &|_, _| "swarm".into(),
         show: &|_, value| Shown { text: value.into(), secret: false },
+        replace,
+        indebted: &BTreeSet::new(),
+        go_on: false,
     })
 }
 
@@ -169,6 +176,7 @@ proptest! {
         hosts in proptest::collection::vec((any::<bool>(), proptest::collection::btree_map(5000u16..5040, (0u8..6, any::<bool>()), 0..8), proptest::collection::vec(5000u16..5040, 0..4), 0u8..8), 1..5),
         size in 0u32..12,
         stranger in any::<bool>(),
+        form in (proptest::option::of(1u32..4), proptest::option::of(1u32..4), proptest::bool::weighted(0.2), 0u8..3, proptest::bool::weighted(0.2)),
     ) {
         let wanted = release("{}");
         let all: Vec<Host> = hosts.iter().enumerate().map(|(n, (active, ..))| host(n + 1, *active)).collect();
@@ -181,36 +189,67 @@ proptest! {
         let mut nodes: BTreeSet<String> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME)).filter_map(|p| p.node(&world.hosts[&p.host].address)).collect();
         if stranger { nodes.insert("10.9.9.9:1".into()); }
         world.pools.push(PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes, trouble: Vec::new() });
-        let swarm = swarm(size);
+        let (batch, canary, in_place, absent, restart) = form;
+        let absent = [Absent::Abort, Absent::Quorum(2), Absent::GoOn][usize::from(absent)];
+        let swarm = Swarm { batch, canary, in_place, absent, ..swarm(size) };
+        let replace = if restart { Replace::All } else { Replace::None };
+        let answering = all.iter().filter(|h| world.hosts[&h.name].is_ok()).count();
+        let may_go_on = absent.hosts_needed().is_some_and(|needed| answering >= needed as usize);
         let mine: Vec<&Proc> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME) && p.owner == Owner::Ours).collect();
         let unseen_with_mine = mine.iter().any(|p| !world.hosts[&p.host].is_ok());
-        match try_make(&world, &all, &swarm, &wanted) {
+        match try_replace(&world, &all, &swarm, &wanted, replace) {
             Err(fault) => {
                 let room = all.iter().any(|h| h.active && world.hosts[&h.name].is_ok());
-                prop_assert!(unseen_with_mine || !room || fault.what.contains("port"), "{fault}");
+                let in_place = in_place && fault.what.contains("in place");
+                prop_assert!(unseen_with_mine && !may_go_on || !room || in_place || fault.what.contains("port"), "{fault}");
             }
             Ok(plan) => {
-                prop_assert!(!unseen_with_mine, "planned although procs are not seen");
+                prop_assert!(!unseen_with_mine || may_go_on, "planned although procs are not seen");
                 prop_assert_eq!(plan.start.len() + plan.keep.len(), size as usize);
                 // every proc of the swarm is kept or retired, and nobody else's is touched
-                let touched: BTreeSet<(String, String)> = plan.keep.iter().chain(&plan.retire).map(|p| (p.host.clone(), p.name.clone())).collect();
+                let touched: BTreeSet<(String, String)> = plan.keep.iter().chain(&plan.retire).chain(&plan.lost).map(|p| (p.host.clone(), p.name.clone())).collect();
+                prop_assert!(plan.lost.iter().all(|p| !world.hosts[&p.host].is_ok()));
                 let own: BTreeSet<(String, String)> = mine.iter().map(|p| (p.host.clone(), p.name.clone())).collect();
                 prop_assert_eq!(touched, own);
                 for new in &plan.start {
                     let seen = &world.hosts[&new.host];
                     prop_assert!(seen.is_ok() && seen.active);
+                    let instead = plan.in_place && plan.retire.iter().any(|old| old.host == new.host && old.port == new.port && old.batch == new.batch);
+                    if instead { continue; }
                     prop_assert!(!seen.listening.contains(&new.port) && !seen.procs.iter().any(|p| p.port == Some(new.port)));
                     prop_assert!(!(new.host == "web01" && (new.port == 5001 || new.port == 5002)), "a leased port was taken");
                 }
-                for kept in &plan.keep { prop_assert_eq!(&kept.release, &wanted.id); }
+                for kept in &plan.keep { prop_assert!(kept.release == wanted.id && !restart); }
                 let pool = plan.pool.as_ref().unwrap();
                 let after: BTreeSet<String> = plan.start.iter().chain(&plan.keep).map(|p| p.node.clone()).collect();
                 prop_assert_eq!(pool.after.iter().cloned().collect::<BTreeSet<_>>(), after);
-                prop_assert!(pool.before.iter().chain(&pool.after).all(|node| pool.during.contains(node)));
                 prop_assert!(size == 0 || !pool.after.is_empty(), "a pool emptied while size > 0");
+                prop_assert_eq!(pool.stages.len(), plan.batches() as usize);
+                let (mut served, mut started) = (BTreeSet::new(), 0);
+                let lost: BTreeSet<&String> = plan.lost.iter().map(|p| &p.node).collect();
+                let alive = pool.before.iter().filter(|node| !lost.contains(node)).count();
+                for (n, stage) in pool.stages.iter().enumerate() {
+                    let of = plan.start.iter().filter(|p| p.batch as usize == n).count();
+                    prop_assert!(of > 0 || plan.start.is_empty(), "an empty batch");
+                    if n == 0 && plan.canary > 0 { prop_assert_eq!(of, plan.canary as usize); } else if let Some(batch) = swarm.batch { prop_assert!(of <= batch as usize); }
+                    started += of;
+                    served.extend(plan.start.iter().filter(|p| p.batch as usize <= n).map(|p| p.node.clone()));
+                    for nodes in [&stage.route, &stage.drain] {
+                        prop_assert!(nodes.iter().all(|node| !lost.contains(node)), "a lost node is routed");
+                        prop_assert!(size == 0 || !nodes.is_empty(), "the pool is emptied on the way");
+                        let early = plan.start.iter().filter(|p| p.batch as usize > n).any(|p| nodes.contains(&p.node) && !pool.before.contains(&p.node));
+                        prop_assert!(!early, "routed before it is started");
+                    }
+                    if !plan.in_place {
+                        prop_assert!(served.iter().all(|node| stage.route.contains(node)));
+                        prop_assert!(stage.drain.len() >= alive.min(size as usize).min(alive + started - plan.retire.len().min(started)).min(pool.after.len()), "fewer serve on the way than before and after: {plan:?}");
+                    }
+                }
+                let end = pool.stages.last().unwrap();
+                prop_assert_eq!(if plan.in_place { &end.route } else { &end.drain }, &pool.after);
                 // the plan holds in the world that it was made from, and making it again makes the same
                 prop_assert_eq!(moved(&plan, &world), Vec::<String>::new());
-                prop_assert_eq!(&try_make(&world, &all, &swarm, &wanted).unwrap(), &plan);
+                prop_assert_eq!(&try_replace(&world, &all, &swarm, &wanted, replace).unwrap(), &plan);
                 // it does not hold once a proc that stays was restarted; one that goes only while it runs
                 for (old, differences) in plan.keep.first().map(|old| (old, 1)).into_iter().chain(plan.retire.first().map(|old| (old, 0))) {
                     let mut later = world.clone();

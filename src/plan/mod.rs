@@ -4,9 +4,10 @@ pub mod change;
 mod make;
 mod moved;
 mod place;
+mod rollout;
 pub mod types;
 
 pub use change::Shown;
-pub use make::{Want, make};
+pub use make::{Replace, Want, make};
 pub use moved::moved;
-pub use types::{HostLine, KeyChange, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, Timing};
+pub use types::{HostLine, KeyChange, Plan, PlannedProc, PoolChange, PoolStage, ReleaseFacts, Send, Timing};

@@ -13,6 +13,11 @@ pub fn moved(plan: &Plan, world: &World) -> Vec<String> {
             _ => all.push(format!("{host} does not answer any more")),
         }
     }
+    for host in plan.lost.iter().map(|proc| &proc.host).collect::<BTreeSet<_>>() {
+        if world.hosts.get(host).is_some_and(|seen| seen.is_ok()) {
+            all.push(format!("{host} answers again"));
+        }
+    }
     for old in plan.keep.iter().chain(&plan.retire) {
         let now = world.hosts.get(&old.host).and_then(|seen| seen.procs.iter().find(|proc| proc.name == old.name));
         match now {
@@ -24,14 +29,17 @@ pub fn moved(plan: &Plan, world: &World) -> Vec<String> {
             Some(_) => {}
         }
     }
-    let known: BTreeSet<(&str, &str)> = plan.keep.iter().chain(&plan.retire).map(|proc| (proc.host.as_str(), proc.name.as_str())).collect();
+    let known: BTreeSet<(&str, &str)> =
+        plan.keep.iter().chain(&plan.retire).chain(&plan.lost).map(|proc| (proc.host.as_str(), proc.name.as_str())).collect();
     for proc in world.procs() {
         let of_swarm = proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == plan.swarm_id);
         if of_swarm && !known.contains(&(proc.host.as_str(), proc.name.as_str())) {
             all.push(format!("{} appeared on {}", proc.name, proc.host));
         }
     }
-    for new in &plan.start {
+    let in_place_of =
+        |new: &super::PlannedProc| plan.in_place && plan.retire.iter().any(|old| old.host == new.host && old.port == new.port);
+    for new in plan.start.iter().filter(|new| !in_place_of(new)) {
         if world
             .hosts
             .get(&new.host)

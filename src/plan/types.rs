@@ -1,5 +1,6 @@
 //! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
 
+use crate::model::units::Absent;
 use serde::{Deserialize, Serialize};
 
 /// The release that a plan makes live, or that runs now.
@@ -29,6 +30,9 @@ pub struct PlannedProc {
     pub pid: Option<u32>,
     /// Release it runs.
     pub release: String,
+    /// The batch, from 0, in which it is started, or in which it leaves the pool.
+    #[serde(default)]
+    pub batch: u32,
 }
 
 /// Bytes that travel to a host; 0 when it holds the artifact.
@@ -43,10 +47,20 @@ pub struct Send {
 pub struct PoolChange {
     pub balancer: String,
     pub pool: String,
-    /// Nodes now, while both old and new serve, and after; each sorted.
+    /// Nodes now and after; each sorted.
     pub before: Vec<String>,
-    pub during: Vec<String>,
     pub after: Vec<String>,
+    /// What it holds on the way, batch by batch.
+    pub stages: Vec<PoolStage>,
+}
+
+/// What a pool holds in one batch; each sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStage {
+    /// When the batch's new procs are routed.
+    pub route: Vec<String>,
+    /// When its old procs are out. In place this comes before `route`.
+    pub drain: Vec<String>,
 }
 
 impl PoolChange {
@@ -96,6 +110,8 @@ pub struct Timing {
     pub drain_timeout_ms: u64,
     pub stop_timeout_ms: u64,
     pub soak_ms: u64,
+    #[serde(default)]
+    pub lost_after_ms: u64,
 }
 
 /// What a dispatch will do.
@@ -121,6 +137,9 @@ pub struct Plan {
     pub start: Vec<PlannedProc>,
     pub keep: Vec<PlannedProc>,
     pub retire: Vec<PlannedProc>,
+    /// Procs on hosts that do not answer: taken out of the pool, and to be retired there when the host is back.
+    #[serde(default)]
+    pub lost: Vec<PlannedProc>,
     pub send: Vec<Send>,
     pub pool: Option<PoolChange>,
     /// Names of uptests that each new or kept proc must pass.
@@ -128,6 +147,15 @@ pub struct Plan {
     /// Whether the port must answer.
     pub listens: bool,
     pub timing: Timing,
+    /// What is done about a host that falls silent on the way.
+    #[serde(default)]
+    pub absent: Absent,
+    /// So many of the first batch wait to be promoted; 0: no canary.
+    #[serde(default)]
+    pub canary: u32,
+    /// Old procs stop before the new ones of their batch start.
+    #[serde(default)]
+    pub in_place: bool,
     /// Keys of config and env that this dispatch makes live.
     pub changes: Vec<KeyChange>,
     pub hosts: Vec<HostLine>,
@@ -141,11 +169,15 @@ pub struct Plan {
 impl Plan {
     /// Whether executing it would change anything on a host or balancer.
     pub fn is_empty(&self) -> bool {
-        self.start.is_empty() && self.retire.is_empty() && !self.pool.as_ref().is_some_and(PoolChange::is_change)
+        self.start.is_empty() && self.retire.is_empty() && self.lost.is_empty() && !self.pool.as_ref().is_some_and(PoolChange::is_change)
     }
     /// Whether there is nothing to route: the pool stays as it is and no proc is new.
     pub fn is_pool_untouched(&self) -> bool {
         self.pool.as_ref().is_none_or(|pool| !pool.is_change() && self.start.is_empty() && self.keep.is_empty())
+    }
+    /// How many batches it has; at least one.
+    pub fn batches(&self) -> u32 {
+        self.start.iter().chain(&self.retire).map(|proc| proc.batch + 1).max().unwrap_or(1)
     }
     /// Every host that it touches, in order, once.
     pub fn touched_hosts(&self) -> Vec<String> {
@@ -153,5 +185,10 @@ impl Plan {
         names.sort();
         names.dedup();
         names
+    }
+    /// Those, and the hosts that it goes on without: it owes them something.
+    pub fn known_hosts(&self) -> Vec<String> {
+        let lost = self.lost.iter().map(|proc| proc.host.clone());
+        self.touched_hosts().into_iter().chain(lost).collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 }

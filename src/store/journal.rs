@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// One entry of the journal. Refused when somebody else holds the lease or raised its epoch: then nothing more may be done.
-    /// A dispatch that ends `done` makes its release the one that the swarm runs.
+    /// A dispatch that ends `done` makes its release the one that the swarm runs; one that ends gives its ports back.
     pub async fn record(&self, entry: &Entry<'_>) -> Result<()> {
         let mut write = self.write().await?;
         write.hold(entry.lease).await?;
@@ -51,6 +51,10 @@ impl Store {
         }
         write.events(entry.events).await?;
         write.changes(entry.changes, &entry.dispatch.who, &entry.dispatch.why, entry.now_ms).await?;
+        if entry.dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
+            write.release_ports(&entry.dispatch.id).await?;
+            write.forget("wish", &entry.dispatch.id).await?;
+        }
         let done = entry.dispatch.outcome == Some(Outcome::Done) && !ended;
         if done && !entry.dispatch.to_release.is_empty() {
             let (swarm_id, release_id) = (entry.dispatch.swarm_id.clone(), entry.dispatch.to_release.clone());
@@ -79,9 +83,14 @@ impl Store {
     }
     /// Dispatches that have not ended, or were interrupted: to be resumed or undone.
     pub async fn open_dispatches(&self) -> Result<Vec<Dispatch>> {
-        let rows = sqlx::query("SELECT body FROM dispatches WHERE outcome = '' OR outcome = 'interrupted' ORDER BY number")
-            .fetch_all(&self.pool)
-            .await;
+        self.whole_where("SELECT body FROM dispatches WHERE outcome = '' OR outcome = 'interrupted' ORDER BY number").await
+    }
+    /// Dispatches that ended and owe something to a host or balancer still.
+    pub async fn owing_dispatches(&self) -> Result<Vec<Dispatch>> {
+        self.whole_where("SELECT body FROM dispatches WHERE debts > 0 AND outcome IN ('done', 'failed', 'undone') ORDER BY number").await
+    }
+    async fn whole_where(&self, query: &'static str) -> Result<Vec<Dispatch>> {
+        let rows = sqlx::query(query).fetch_all(&self.pool).await;
         let mut whole = headers(&rows.map_err(read)?)?;
         for dispatch in &mut whole {
             dispatch.steps = self.steps(&dispatch.id).await?;
@@ -140,13 +149,14 @@ impl Write<'_> {
     async fn header(&mut self, dispatch: &Dispatch) -> Result<()> {
         let header = Dispatch { steps: Vec::new(), ..dispatch.clone() };
         sqlx::query(
-            "INSERT INTO dispatches (id, number, swarm_id, outcome, started_ms, body) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, body = excluded.body",
+            "INSERT INTO dispatches (id, number, swarm_id, outcome, debts, started_ms, body) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+             ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, debts = excluded.debts, body = excluded.body",
         )
         .bind(header.id.clone())
         .bind(header.number)
         .bind(header.swarm_id.clone())
         .bind(header.outcome.map_or("", Outcome::word))
+        .bind(header.debts.len() as i64)
         .bind(header.started_ms)
         .bind(body(&header)?)
         .execute(&mut *self.tx)
@@ -160,10 +170,11 @@ impl Write<'_> {
     }
     async fn step(&mut self, dispatch_id: &str, step: &Step, position: i64) -> Result<()> {
         sqlx::query(
-            "INSERT INTO steps (dispatch_id, phase, place, position, body) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (dispatch_id, phase, place) DO UPDATE SET body = excluded.body",
+            "INSERT INTO steps (dispatch_id, batch, phase, place, position, body) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (dispatch_id, batch, phase, place) DO UPDATE SET body = excluded.body",
         )
         .bind(dispatch_id.to_string())
+        .bind(i64::from(step.batch))
         .bind(step.phase.word())
         .bind(step.place.clone())
         .bind(position)

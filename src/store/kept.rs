@@ -140,7 +140,7 @@ impl Write<'_> {
         let row = sqlx::query("SELECT body FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
         row.fetch_optional(&mut *self.tx).await.map_err(read)?.map(|row| get(&row, 0)).transpose()
     }
-    async fn forget(&mut self, kind: &str, name: &str) -> Result<()> {
+    pub(super) async fn forget(&mut self, kind: &str, name: &str) -> Result<()> {
         let query = sqlx::query("DELETE FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
         query.execute(&mut *self.tx).await.map(drop).map_err(written)
     }

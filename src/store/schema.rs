@@ -20,10 +20,10 @@ const STEPS: [&[&str]; 1] = [&[
     "CREATE TABLE swarm_runs (n BIGINT PRIMARY KEY, swarm_id TEXT NOT NULL, release_id TEXT NOT NULL, dispatch_id TEXT NOT NULL, at_ms BIGINT NOT NULL)",
     "CREATE INDEX swarm_runs_by_swarm ON swarm_runs (swarm_id, n)",
     "CREATE TABLE dispatches (id TEXT PRIMARY KEY, number BIGINT NOT NULL UNIQUE, swarm_id TEXT NOT NULL, outcome TEXT NOT NULL, \
-     started_ms BIGINT NOT NULL, body TEXT NOT NULL)",
+     debts BIGINT NOT NULL, started_ms BIGINT NOT NULL, body TEXT NOT NULL)",
     "CREATE INDEX dispatches_by_swarm ON dispatches (swarm_id, number)",
-    "CREATE TABLE steps (dispatch_id TEXT NOT NULL REFERENCES dispatches (id), phase TEXT NOT NULL, place TEXT NOT NULL, position BIGINT NOT NULL, \
-     body TEXT NOT NULL, PRIMARY KEY (dispatch_id, phase, place))",
+    "CREATE TABLE steps (dispatch_id TEXT NOT NULL REFERENCES dispatches (id), batch BIGINT NOT NULL, phase TEXT NOT NULL, place TEXT NOT NULL, \
+     position BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (dispatch_id, batch, phase, place))",
     "CREATE TABLE port_leases (host_id TEXT NOT NULL, port BIGINT NOT NULL, dispatch_id TEXT NOT NULL, PRIMARY KEY (host_id, port))",
     "CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, step TEXT NOT NULL, run TEXT NOT NULL, \
      beat BIGINT NOT NULL, epoch BIGINT NOT NULL)",

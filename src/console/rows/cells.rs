@@ -319,6 +319,7 @@ fn step_cell(step: Option<&Step>, now_ms: i64) -> String {
         StepState::Undoing => "undoing".into(),
         StepState::Undone => "undone".into(),
         StepState::Owed => "OWED".into(),
+        StepState::Lost => "LOST".into(),
         StepState::Skipped => "skip".into(),
     }
 }
@@ -327,7 +328,12 @@ fn step_cell(step: Option<&Step>, now_ms: i64) -> String {
 pub const PLACE_PHASES: [Phase; 6] = [Phase::Distribute, Phase::Start, Phase::Prove, Phase::Route, Phase::Drain, Phase::Soak];
 
 fn place_of(look: &Look, now_ms: i64, dispatch: &Dispatch, place: &str) -> Cells {
-    let step = |phase: Phase| dispatch.steps.iter().rev().find(|step| step.place == place && step.phase == phase);
+    // Of several batches: the one that is under way, else the last that began, else the next.
+    let step = |phase: Phase| {
+        let of = || dispatch.steps.iter().filter(move |step| step.place == place && step.phase == phase);
+        let idle = |step: &&Step| matches!(step.state, StepState::Done | StepState::Pending | StepState::Skipped | StepState::Undone);
+        of().find(|step| !idle(step)).or_else(|| of().rev().find(|step| step.state != StepState::Pending)).or_else(|| of().next())
+    };
     let steps: Vec<&Step> = dispatch.steps.iter().filter(|step| step.place == place).collect();
     let lost = find::host(look, place).is_some_and(|host| matches!(host.state, HostState::Unreachable(_)));
     let failed = steps.iter().find(|step| step.state == StepState::Failed);

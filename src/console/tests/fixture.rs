@@ -102,6 +102,7 @@ fn swarm(short: &str, state: SwarmState, ready: u32, size: u32, version: &str, n
 
 fn step(phase: Phase, place: &str, state: StepState, from: i64, to: i64, detail: &str) -> Step {
     Step {
+        batch: 0,
         phase,
         place: place.into(),
         state,
@@ -303,6 +304,7 @@ pub fn plan() -> Plan {
         instance: format!("i{port}"),
         pid: None,
         release: "r".into(),
+        batch: 0,
     };
     let line = |host: &str, start: Vec<u16>, retire: Vec<u16>, free: u64, send: u64, note: &str, warn: bool| HostLine {
         host: host.into(),
@@ -340,12 +342,19 @@ pub fn plan() -> Plan {
             balancer: "edge".into(),
             pool: "shop".into(),
             before: vec!["a".into()],
-            during: vec![],
+            stages: vec![],
             after: vec!["b".into()],
         }),
         uptests: vec!["health".into(), "login".into(), "cart".into()],
         listens: true,
-        timing: Timing { settle_ms: 10_000, uptest_timeout_ms: 60_000, drain_timeout_ms: 30_000, stop_timeout_ms: 10_000, soak_ms: 60_000 },
+        timing: Timing {
+            settle_ms: 10_000,
+            uptest_timeout_ms: 60_000,
+            drain_timeout_ms: 30_000,
+            stop_timeout_ms: 10_000,
+            soak_ms: 60_000,
+            lost_after_ms: 30_000,
+        },
         changes: vec![
             change("config", "db_host", Some("db1"), Some("db2"), "swarm", false),
             change("config", "db_password", Some("h1"), Some("h2"), "swarm", true),

@@ -11,7 +11,7 @@ use super::time::Mailbox;
 use super::truth::By;
 use crate::balancers::Snapshot;
 use crate::dispatch::driver::Wish;
-use crate::dispatch::machine::{self, Run, StepName};
+use crate::dispatch::machine::{Rules, Run, StepName};
 use crate::dispatch::rules;
 use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Outcome, Phase};
@@ -24,12 +24,27 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+/// What a dispatch that nobody carries is taken up for.
+#[derive(Debug)]
+enum TakingUp {
+    CarryOn,
+    Undo(Fault),
+    Pay(BTreeSet<String>),
+}
+
+/// A wish as it is kept in the store.
+pub fn wish(wish: &Wish) -> String {
+    serde_json::to_string(wish).unwrap()
+}
+
 /// What an operator does, as a task of the console.
 pub fn operate(sim: &Rc<Sim>, happening: Happening) {
     let (Happening::Dispatch { console, .. }
     | Happening::Cancel { console, .. }
     | Happening::Resume { console, .. }
     | Happening::Upkeep { console }
+    | Happening::Promote { console, .. }
+    | Happening::GoWithout { console, .. }
     | Happening::Edit { console, .. }) = happening
     else {
         return;
@@ -74,8 +89,12 @@ impl Sim {
                 self.execute(console, &plan).await
             }
             Happening::Cancel { swarm, .. } => self.cancel(console, &self.open_of(swarm)?).await,
-            Happening::Resume { swarm, .. } => self.resume(console, &self.open_of(swarm)?, None).await.map(drop),
+            Happening::Resume { swarm, .. } => self.take_up(console, &self.open_of(swarm)?, TakingUp::CarryOn).await,
             Happening::Upkeep { .. } => self.upkeep(console, true).await,
+            Happening::Promote { swarm, .. } => self.wish(console, &self.open_of(swarm)?, Wish::Promote("op".into())).await,
+            Happening::GoWithout { swarm, host, .. } => {
+                self.wish(console, &self.open_of(swarm)?, Wish::GoWithout(fleet::host_name(host))).await
+            }
             Happening::Edit { swarm, .. } => planning::edit(self, console, swarm).await,
             _ => Ok(()),
         }
@@ -101,7 +120,7 @@ impl Sim {
         let (held, world) = self.take_lease(console, &plan).await?;
         match self.begin(console, &plan, &held, &world).await {
             Ok(carrying) => {
-                let run = Run::new(carrying.dispatch.borrow().steps.clone(), false, None, Vec::new());
+                let run = Run::new(Rules::of(&plan), carrying.dispatch.borrow().steps.clone(), false, None);
                 self.carry(carrying, run).await;
                 Ok(())
             }
@@ -114,6 +133,8 @@ impl Sim {
     }
 
     async fn begin(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, world: &World) -> Result<Carrying> {
+        let (executed, open) = self.ask_store(console, false, |store| Ok((store.dispatch(&plan.id), store.open_dispatches()))).await?;
+        rules::may_begin(plan, executed.as_ref(), &open)?;
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))));
@@ -169,8 +190,9 @@ impl Sim {
     /// The hands of a dispatch, with the way to each host open. With `all` every host must be there; balancer hosts must be always.
     fn hands(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, before: Snapshot, all: bool) -> Result<Hands> {
         let reachable = |host: &String| host_number(host).is_some_and(|host| self.reachable(console, Place::Host(host)));
-        let (hosts, away): (BTreeSet<String>, BTreeSet<String>) = plan.touched_hosts().into_iter().partition(reachable);
-        if all && !away.is_empty() {
+        let (hosts, away): (BTreeSet<String>, BTreeSet<String>) = plan.known_hosts().into_iter().partition(reachable);
+        let needed = |host: &&String| plan.touched_hosts().contains(*host);
+        if all && away.iter().any(|host| needed(&host)) {
             return Err(Fault::unreachable(format!("{away:?} do not answer")));
         }
         if plan.pool.is_some() && (0..self.scenario.edges).any(|edge| !self.reachable(console, Place::Edge(edge))) {
@@ -181,12 +203,15 @@ impl Sim {
         Ok(Hands { sim: Rc::clone(self), console, plan: Rc::clone(plan), by: Rc::new(by), hosts, before, give_up })
     }
 
-    /// Carries a dispatch on that an earlier process left. Answers how it ended then.
-    pub async fn resume(self: &Rc<Sim>, console: usize, dispatch: &Dispatch, undo: Option<Fault>) -> Result<Option<Outcome>> {
+    /// Takes the lease of a dispatch that nobody carries, and carries it as asked.
+    async fn take_up(self: &Rc<Sim>, console: usize, dispatch: &Dispatch, how: TakingUp) -> Result<()> {
         let plan = self.plans.borrow().get(&dispatch.id).cloned().ok_or_else(|| Fault::bad("there is no such plan"))?;
         let (held, _) = self.take_lease(console, &plan).await?;
-        match self.take_on(console, &plan, &held, undo).await {
-            Ok((run, carrying)) => Ok(self.carry(carrying, run).await),
+        match self.take_on(console, &plan, &held, how).await {
+            Ok((run, carrying)) => {
+                self.carry(carrying, run).await;
+                Ok(())
+            }
             Err(fault) => {
                 held.release().await.ok();
                 Err(fault)
@@ -194,47 +219,68 @@ impl Sim {
         }
     }
 
-    async fn take_on(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, undo: Option<Fault>) -> Result<(Run, Carrying)> {
+    async fn take_on(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, how: TakingUp) -> Result<(Run, Carrying)> {
         let read = self.ask_store(console, false, |store| Ok((store.dispatch(&plan.id), store.kept_text("pool before", &plan.id)))).await?;
         let mut dispatch = read.0.ok_or_else(|| Fault::failed("the dispatch is gone from the store"))?;
-        let cancelled = undo.is_some();
-        let run = rules::taken_on(&dispatch, undo)?;
+        let paying = matches!(how, TakingUp::Pay(_));
+        if !paying && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
+            return Err(Fault::refused("it has ended"));
+        }
         let before = match (&read.1, &plan.pool) {
             (Some(text), _) => serde_json::from_str(text).map_err(|error| Fault::failed(error.to_string()))?,
             (None, None) => Snapshot::default(),
             (None, Some(_)) => return Err(Fault::failed("what the pool held before is not kept any more")),
         };
         let hands = self.hands(console, plan, held, before, false)?;
-        let steps = machine::steps(plan);
-        let raising = steps.iter().filter(|step| step.phase == Phase::Fence);
-        let raising = raising.map(|step| StepName { phase: Phase::Fence, place: step.place.clone() }).collect::<Vec<_>>();
-        join_all(raising.iter().map(|step| hands.carry(step))).await;
+        let fenced = dispatch.steps.iter().filter(|step| step.phase == Phase::Fence).map(|step| step.place.clone());
+        let places: BTreeSet<String> = if let TakingUp::Pay(places) = &how { places.clone() } else { fenced.collect() };
+        let raising: Vec<StepName> = places.iter().map(|place| StepName { batch: 0, phase: Phase::Fence, place: place.clone() }).collect();
+        let nobody = BTreeSet::new();
+        drop(join_all(raising.iter().map(|step| hands.carry(step, &nobody))).await);
+        self.say(|| format!("c{console} takes {} on for {how:?}, epoch {}", plan.id, held.epoch()));
+        let rules = Rules::of(plan);
+        if let TakingUp::Pay(places) = &how {
+            let newest = self.ask_store(console, false, |store| Ok(store.dispatches())).await?;
+            let overtaken = newest.iter().any(|newest| newest.swarm_id == plan.swarm_id && newest.number > dispatch.number);
+            let mut run = Run::to_pay(rules, dispatch.steps.clone(), dispatch.undoing, places, overtaken);
+            run.cause.clone_from(&dispatch.fault);
+            self.truth.borrow_mut().pays(&plan.id);
+            return Ok((run, self.carrying(console, hands, held, dispatch)));
+        }
         dispatch.outcome = None;
         dispatch.holder = self.holder(console);
-        if cancelled && run.undoing {
+        let cause = dispatch.fault.clone().filter(|_| dispatch.undoing);
+        let mut run = Run::new(rules, dispatch.steps.clone(), dispatch.undoing, cause);
+        if let TakingUp::Undo(fault) = how
+            && run.may_turn()
+        {
+            run.undoing = true;
+            run.cause.get_or_insert(fault);
             self.truth.borrow_mut().cancelled(&plan.id);
         }
-        self.say(|| format!("c{console} takes {} on, epoch {}, undoing {}", plan.id, held.epoch(), run.undoing));
         Ok((run, self.carrying(console, hands, held, dispatch)))
     }
 
     /// The lease with an epoch above every one that was seen, and the world as it is under it.
     async fn take_lease(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>) -> Result<(Rc<Held>, World)> {
         let name = rules::lease_name(&plan.swarm_id);
-        let held = self.acquire(console, &name, &plan.id, 0).await?;
-        let world = match self.observe(console, plan.swarm_id.trim_start_matches('s').parse().unwrap_or(0)).await {
-            Ok(world) => world,
-            Err(fault) => {
-                held.release().await.ok();
-                return Err(fault);
+        let mut min = 0;
+        loop {
+            let held = self.acquire(console, &name, &plan.id, min).await?;
+            let world = match self.observe(console, planning::swarm_number(&plan.swarm_id)).await {
+                Ok(world) => world,
+                Err(fault) => {
+                    held.release().await.ok();
+                    return Err(fault);
+                }
+            };
+            let fenced = rules::highest_fence(&plan.known_hosts(), &plan.swarm_id, &world).max(self.pool_epoch(console, plan).await);
+            if fenced < held.epoch() {
+                return Ok((held, world));
             }
-        };
-        let fenced = rules::highest_fence(plan, &world, self.pool_epoch(console, plan).await);
-        if fenced < held.epoch() {
-            return Ok((held, world));
+            held.release().await?;
+            min = fenced;
         }
-        held.release().await?;
-        Ok((self.acquire(console, &name, &plan.id, fenced).await?, world))
     }
 
     /// The highest epoch that the pool's balancer hosts have seen; nothing where one does not answer.
@@ -252,59 +298,104 @@ impl Sim {
 
     /// Cancels: here at once, or by a word to the process that carries it, or, when that is dead, by undoing it here.
     async fn cancel(self: &Rc<Sim>, console: usize, dispatch: &Dispatch) -> Result<()> {
-        if Run::new(dispatch.steps.clone(), dispatch.undoing, None, Vec::new()).past_return() {
+        if !Run::new(Rules::default(), dispatch.steps.clone(), dispatch.undoing, None).may_turn() {
             return Err(Fault::refused("it only goes forward"));
         }
         let fault = Fault::interrupted(format!("cancelled by c{console}"));
-        let carried = self.consoles.borrow()[console].carried.get(&dispatch.id).cloned();
-        if let Some(wishes) = carried {
-            wishes.send(&self.time, Heard::Wish(Wish::Undo(fault)));
-            return Ok(());
+        if self.consoles.borrow()[console].carried.contains_key(&dispatch.id) {
+            return self.wish(console, dispatch, Wish::Undo(fault)).await;
         }
-        match self.resume(console, dispatch, Some(fault)).await {
-            Err(refused) if refused.what.contains("is held by") => {
-                self.ask_store(console, true, |store| {
-                    store.keep_text("wish", &dispatch.id, "cancelled");
-                    Ok(())
-                })
-                .await
-            }
-            other => other.map(drop),
+        match self.take_up(console, dispatch, TakingUp::Undo(fault.clone())).await {
+            Err(refused) if refused.what.contains("is held by") => self.wish(console, dispatch, Wish::Undo(fault)).await,
+            other => other,
         }
     }
 
-    /// What processes left behind that are gone; with `all`, what was interrupted on purpose, too.
-    pub async fn upkeep(self: &Rc<Sim>, console: usize, all: bool) -> Result<()> {
-        for dispatch in self.ask_store(console, false, |store| Ok(store.open_dispatches())).await? {
-            if all || !dispatch.holder.is_empty() {
-                self.resume(console, &dispatch, None).await.ok();
+    /// Tells whoever carries a dispatch what is wanted of it: here at once, elsewhere through the store.
+    async fn wish(self: &Rc<Sim>, console: usize, dispatch: &Dispatch, what: Wish) -> Result<()> {
+        let carried = self.consoles.borrow()[console].carried.get(&dispatch.id).cloned();
+        match carried {
+            Some(wishes) => wishes.send(&self.time, Heard::Wish(what)),
+            None => {
+                let text = wish(&what);
+                self.ask_store(console, true, |store| {
+                    store.keep_text("wish", &dispatch.id, &text);
+                    Ok(())
+                })
+                .await?;
             }
         }
         Ok(())
     }
 
-    async fn carry(self: &Rc<Sim>, carrying: Carrying, run: Run) -> Option<Outcome> {
+    /// What processes left behind that are gone; with `all`, what was interrupted on purpose, too. Then debts are paid.
+    pub async fn upkeep(self: &Rc<Sim>, console: usize, all: bool) -> Result<()> {
+        for dispatch in self.ask_store(console, false, |store| Ok(store.open_dispatches())).await? {
+            if all || !dispatch.holder.is_empty() {
+                self.take_up(console, &dispatch, TakingUp::CarryOn).await.ok();
+            }
+        }
+        self.give_back_left(console).await?;
+        for dispatch in self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await? {
+            let world = self.observe(console, planning::swarm_number(&dispatch.swarm_id)).await?;
+            let answers = |place: &String| match place.split_once('/') {
+                Some((balancer, pool)) => world.pool(balancer, pool).is_some_and(|seen| seen.trouble.is_empty()),
+                None => world.hosts.get(place).is_some_and(|seen| seen.is_ok()),
+            };
+            let places: BTreeSet<String> = dispatch.debts.iter().map(|debt| debt.host.clone()).filter(answers).collect();
+            if !places.is_empty() {
+                self.take_up(console, &dispatch, TakingUp::Pay(places)).await.ok();
+            }
+        }
+        Ok(())
+    }
+
+    /// Leases of processes that died, and ports of dispatches that are over or never began, are given back.
+    async fn give_back_left(self: &Rc<Sim>, console: usize) -> Result<()> {
+        let ports = self.ask_store(console, false, |store| Ok(store.port_leases())).await?;
+        let (open, leases) = self.ask_store(console, false, |store| Ok((store.open_dispatches(), store.leases()))).await?;
+        let mut open: BTreeSet<String> = open.into_iter().map(|dispatch| dispatch.id).collect();
+        for lease in leases {
+            if open.contains(&lease.run) {
+                continue;
+            }
+            match self.acquire(console, &lease.name, &lease.run, 0).await {
+                Ok(held) => held.release().await?,
+                Err(_) => drop(open.insert(lease.run)),
+            }
+        }
+        let over: BTreeSet<&String> = ports.values().flat_map(BTreeMap::values).filter(|run| !open.contains(*run)).collect();
+        for run in over {
+            self.ask_store(console, true, |store| store.release_ports(run)).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry(self: &Rc<Sim>, carrying: Carrying, run: Run) {
+        let paying = run.paying;
         let (console, id) = (carrying.console, carrying.hands.plan.id.clone());
         self.consoles.borrow_mut()[console].carried.insert(id.clone(), carrying.heard.clone());
         let (sim, heard, wished) = (Rc::clone(self), carrying.heard.clone(), id.clone());
         let listening = self.spawn(console, async move {
             loop {
                 sim.time.sleep(1_000).await;
-                if let Some(why) = sim.store.kept_text("wish", &wished) {
-                    return heard.send(&sim.time, Heard::Wish(Wish::Undo(Fault::interrupted(why))));
+                if let Some(wish) = sim.store.kept_text("wish", &wished).and_then(|text| serde_json::from_str(&text).ok()) {
+                    sim.store.forget("wish", &wished);
+                    heard.send(&sim.time, Heard::Wish(wish));
                 }
             }
         });
         let (outcome, fault) = carrying.drive(run).await;
         self.time.abort(&[listening]);
-        self.end(&carrying, outcome, fault).await;
-        Some(outcome)
+        self.end(&carrying, outcome, fault, paying).await;
     }
 
     /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
-    async fn end(self: &Rc<Sim>, carrying: &Carrying, outcome: Outcome, fault: Option<Fault>) {
+    async fn end(self: &Rc<Sim>, carrying: &Carrying, outcome: Outcome, fault: Option<Fault>, paying: bool) {
         let (console, id) = (carrying.console, &carrying.hands.plan.id);
-        if outcome == Outcome::Interrupted {
+        if outcome == Outcome::Interrupted && paying {
+            self.say(|| format!("c{console} leaves the debts of {id}: {}", fault.as_ref().map(Fault::line).unwrap_or_default()));
+        } else if outcome == Outcome::Interrupted {
             self.say(|| format!("c{console} leaves {id}: {}", fault.as_ref().map(Fault::line).unwrap_or_default()));
             let header = {
                 let mut dispatch = carrying.dispatch.borrow_mut();
@@ -318,13 +409,7 @@ impl Sim {
             let entry = Entry { dispatch: &header, lease: &lease, steps: &[], events: &[], changes: &[], now_ms };
             self.ask_store(console, true, |store| store.record(&entry)).await.ok();
         } else {
-            self.ask_store(console, true, |store| store.release_ports(id)).await.ok();
-            self.ask_store(console, true, |store| {
-                store.forget("wish", id);
-                Ok(())
-            })
-            .await
-            .ok();
+            self.observe(console, planning::swarm_number(&carrying.hands.plan.swarm_id)).await.ok();
         }
         self.consoles.borrow_mut()[console].carried.remove(id);
         carrying.held.release().await.ok();
@@ -353,9 +438,12 @@ impl Sim {
         }
         for host in world.hosts.values_mut() {
             let address = host.address.clone();
-            for proc in host.procs.iter_mut().filter(|proc| proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == planning::swarm_id(swarm))) {
+            for proc in
+                host.procs.iter_mut().filter(|proc| proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == planning::swarm_id(swarm)))
+            {
                 let node = proc.node(&address);
-                proc.routed = world.pools.first().filter(|pool| pool.trouble.is_empty()).zip(node).map(|(pool, node)| pool.nodes.contains(&node));
+                proc.routed =
+                    world.pools.first().filter(|pool| pool.trouble.is_empty()).zip(node).map(|(pool, node)| pool.nodes.contains(&node));
             }
         }
         Ok(world)

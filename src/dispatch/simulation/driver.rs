@@ -8,7 +8,7 @@ use crate::dispatch::driver::{Wish, progress};
 use crate::dispatch::machine::{Effect, Event, Next, Run, StepName};
 use crate::dispatch::rules;
 use crate::model::document::Kind;
-use crate::model::record::{Dispatch, Outcome, Phase, Step};
+use crate::model::record::{Dispatch, Outcome, Step};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crate::store::memory::Memory;
@@ -30,7 +30,7 @@ pub struct Carrying {
 impl Carrying {
     /// Drives it to its end, or until it is told to leave or may not act any more.
     pub async fn drive(&self, mut run: Run) -> (Outcome, Option<Fault>) {
-        let mut tasks: BTreeMap<StepName, TaskId> = BTreeMap::new();
+        let mut tasks: Vec<(StepName, TaskId)> = Vec::new();
         let mut failures: BTreeMap<StepName, u32> = BTreeMap::new();
         self.hands.give_up.set(run.undoing);
         let mut next = run.step(Event::Begin, self.sim.now_ms());
@@ -42,7 +42,7 @@ impl Carrying {
                 break (outcome, run.cause.clone());
             }
             for effect in std::mem::take(&mut next.effects) {
-                self.start(effect, &failures, &mut tasks);
+                self.start(effect, &run, &failures, &mut tasks);
             }
             if tasks.is_empty() {
                 let how = format!("{} has nothing under way and has not ended: {run:?}", self.hands.plan.id);
@@ -54,20 +54,24 @@ impl Carrying {
             while let Some(message) = heard {
                 match message {
                     Heard::Answer(event, name) => {
-                        if tasks.remove(&name).is_some() {
-                            if matches!(event, Event::Failed(..)) && (run.undoing || name.phase == Phase::Retire) {
-                                *failures.entry(name).or_default() += 1;
-                            }
-                            next.and_then(run.step(event, self.sim.now_ms()));
+                        if let Some(ended) = tasks.iter().position(|(task, _)| *task == name) {
+                            tasks.remove(ended);
                         }
+                        if matches!(event, Event::Failed(..)) {
+                            *failures.entry(name).or_default() += 1;
+                        }
+                        next.and_then(run.step(event, self.sim.now_ms()));
                     }
                     Heard::Wish(Wish::Undo(fault)) => {
-                        let turns = !run.past_return() && run.outcome.is_none();
+                        let turns = run.may_turn() && !run.paying && run.outcome.is_none();
                         next.and_then(run.step(Event::Cancel(fault), self.sim.now_ms()));
                         if turns {
                             self.sim.truth.borrow_mut().cancelled(&self.hands.plan.id);
                         }
                     }
+                    Heard::Wish(Wish::Promote(who)) => next.and_then(run.step(Event::Promote(who), self.sim.now_ms())),
+                    Heard::Wish(Wish::GoWithout(host)) => next.and_then(run.step(Event::GoWithout(host), self.sim.now_ms())),
+                    Heard::Wish(Wish::Wait(ms)) => next.and_then(run.step(Event::Wait(ms), self.sim.now_ms())),
                     Heard::Wish(Wish::Leave) => left = true,
                 }
                 heard = self.heard.take();
@@ -76,7 +80,7 @@ impl Carrying {
                 break (Outcome::Interrupted, Some(Fault::interrupted("stopped between steps")));
             }
         };
-        self.sim.time.abort(&tasks.into_values().collect::<Vec<_>>());
+        self.sim.time.abort(&tasks.into_iter().map(|(_, task)| task).collect::<Vec<_>>());
         ended
     }
 
@@ -88,20 +92,25 @@ impl Carrying {
         if next.effects.is_empty() { Ok(()) } else { self.held.may_act() }
     }
 
-    fn start(&self, effect: Effect, failures: &BTreeMap<StepName, u32>, tasks: &mut BTreeMap<StepName, TaskId>) {
+    fn start(&self, effect: Effect, run: &Run, failures: &BTreeMap<StepName, u32>, tasks: &mut Vec<(StepName, TaskId)>) {
         let (name, undoes) = match effect {
             Effect::GiveUp => return self.hands.give_up.set(true),
             Effect::Do(name) => (name, false),
             Effect::Undo(name) => (name, true),
         };
-        let pause = rules::pause(failures, &name).as_millis() as Ms;
+        let (pause, lost) = (rules::pause(failures, &name).as_millis() as Ms, run.lost_hosts());
         let (hands, heard, step) = (Rc::clone(&self.hands), self.heard.clone(), name.clone());
         let task = self.sim.spawn(self.console, async move {
-            hands.sim.time.sleep(pause).await;
-            let result = if undoes { hands.undo(&step).await } else { hands.carry(&step).await };
+            if undoes {
+                hands.sim.time.sleep(pause).await;
+            } else {
+                hands.unless(pause).await.ok();
+            }
+            let result = if undoes { hands.undo(&step).await } else { hands.carry(&step, &lost).await };
             hands.sim.say(|| {
                 let how = result.as_ref().map_or_else(Fault::line, |_| "ok".into());
-                format!("c{} {}{} {}: {how}", hands.console, if undoes { "undo " } else { "" }, step.phase.word(), step.place)
+                let undo = if undoes { "undo " } else { "" };
+                format!("c{} {undo}{} {} {}: {how}", hands.console, step.phase.word(), step.batch, step.place)
             });
             let event = match result {
                 Ok(detail) => Event::Done(step.clone(), detail),
@@ -109,7 +118,7 @@ impl Carrying {
             };
             heard.send(&hands.sim.time, Heard::Answer(event, step));
         });
-        tasks.insert(name, task);
+        tasks.push((name, task));
     }
 
     /// Steps and header, and at the very end the swarm's text, in one transaction.
@@ -125,12 +134,16 @@ impl Carrying {
         let sim = &self.sim;
         sim.ask_store(self.console, true, |store| {
             let changes: Vec<Change> =
-                if run.outcome == Some(Outcome::Done) { live_text(store, plan).into_iter().collect() } else { Vec::new() };
+                if run.outcome == Some(Outcome::Done) && !run.paying { live_text(store, plan).into_iter().collect() } else { Vec::new() };
             store.record(&Entry { dispatch: &header, lease: &lease, steps: records, events: &[], changes: &changes, now_ms })?;
             if let Some(outcome) = run.outcome {
                 sim.say(|| format!("c{} {} ends {} {:?}", self.console, header.id, outcome.word(), header.debts));
             }
-            sim.truth.borrow_mut().ended(&header, &sim.fleet.borrow());
+            let mut truth = sim.truth.borrow_mut();
+            truth.gone_without(&plan.id, run.lost_hosts());
+            if run.outcome.is_some() {
+                truth.ended(&header, &sim.fleet.borrow());
+            }
             Ok(())
         })
         .await?;

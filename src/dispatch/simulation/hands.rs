@@ -11,7 +11,7 @@ use crate::dispatch::machine::StepName;
 use crate::model::record::Phase;
 use crate::model::world::ProcState;
 use crate::model::{Fault, Result};
-use crate::plan::{Plan, PlannedProc, PoolChange};
+use crate::plan::{Plan, PlannedProc, PoolChange, PoolStage};
 use futures::future::join_all;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,16 +35,17 @@ pub struct Hands {
 }
 
 impl Hands {
-    pub async fn carry(&self, step: &StepName) -> Result<String> {
+    pub async fn carry(&self, step: &StepName, lost: &BTreeSet<String>) -> Result<String> {
         match step.phase {
             Phase::Fence => self.raise(&step.place).await,
             Phase::Distribute => self.distribute(&step.place).await,
-            Phase::Start => self.start(&step.place).await,
-            Phase::Prove => self.prove(&step.place).await,
-            Phase::Route => self.route().await,
-            Phase::Drain => self.drain().await,
-            Phase::Soak => self.soak().await,
-            Phase::Retire => self.remove(&step.place, &self.plan.retire).await,
+            Phase::Start => self.start(step).await,
+            Phase::Prove => self.prove(step).await,
+            Phase::Route => self.route(step.batch, lost).await,
+            Phase::Drain => self.drain(step.batch, lost).await,
+            Phase::Promote => self.watch_over(step.batch, true, lost).await,
+            Phase::Soak => self.watch_over(step.batch, false, lost).await,
+            Phase::Retire => self.remove(&step.place, self.old_of(step)).await,
             _ => Ok(()),
         }
         .map(|()| String::new())
@@ -52,11 +53,32 @@ impl Hands {
 
     pub async fn undo(&self, step: &StepName) -> Result<String> {
         match step.phase {
-            Phase::Start => self.remove(&step.place, &self.plan.start).await,
-            Phase::Route | Phase::Drain => self.put_pool_back().await,
+            Phase::Start => self.remove(&step.place, self.new_of(step)).await,
+            Phase::Route | Phase::Drain => self.put_pool_back(step).await,
             _ => Ok(()),
         }
         .map(|()| String::new())
+    }
+
+    fn new_of(&self, step: &StepName) -> Vec<PlannedProc> {
+        self.plan.start.iter().filter(|proc| proc.host == step.place && proc.batch == step.batch).cloned().collect()
+    }
+    fn old_of(&self, step: &StepName) -> Vec<PlannedProc> {
+        let of_batch = |proc: &&PlannedProc| !self.plan.in_place || proc.batch == step.batch;
+        let all = self.plan.retire.iter().filter(of_batch).chain(&self.plan.lost);
+        all.filter(|proc| proc.host == step.place).cloned().collect()
+    }
+    fn new_until(&self, batch: u32, lost: &BTreeSet<String>) -> impl Iterator<Item = &PlannedProc> {
+        self.plan.start.iter().filter(move |proc| proc.batch <= batch && !lost.contains(&proc.host))
+    }
+    /// Nodes of a stage of the pool, without new ones on lost hosts.
+    fn nodes(&self, planned: &[String], lost: &BTreeSet<String>) -> BTreeSet<String> {
+        let unproven = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
+        planned.iter().filter(|node| !unproven(node)).cloned().collect()
+    }
+    fn stage(&self, batch: u32) -> Result<&PoolStage> {
+        let stage = self.plan.pool.as_ref().and_then(|pool| pool.stages.get(batch as usize));
+        stage.ok_or_else(|| Fault::failed("the plan says nothing of the pool in this batch"))
     }
 
     async fn on<T: 'static, F>(&self, host: &str, work: impl FnOnce(Script) -> F) -> Result<T>
@@ -87,9 +109,6 @@ impl Hands {
         let pool = self.plan.pool.as_ref().ok_or_else(|| Fault::failed("the plan has no pool"))?;
         Ok((pool, Fence { key: format!("pool/{}/{}", pool.balancer, pool.pool), by: Rc::clone(&self.by) }))
     }
-    fn of<'a>(procs: impl Iterator<Item = &'a PlannedProc>, host: &str) -> Vec<PlannedProc> {
-        procs.filter(|proc| proc.host == host).cloned().collect()
-    }
 
     async fn raise(&self, place: &str) -> Result<()> {
         if !place.contains('/') {
@@ -115,15 +134,15 @@ impl Hands {
         self.on(host, |script| script.receive(artifact, bytes, by)).await
     }
 
-    async fn start(&self, host: &str) -> Result<()> {
-        let (procs, fence) = (Hands::of(self.plan.start.iter(), host), self.host_fence());
+    async fn start(&self, step: &StepName) -> Result<()> {
+        let (procs, fence) = (self.new_of(step), self.host_fence());
         let version: usize = self.plan.to.version.trim_start_matches('v').parse().unwrap_or(0);
         let artifact = self.plan.to.artifact.clone();
-        self.on(host, |script| script.start(fence, artifact, VERSIONS[version], procs)).await
+        self.on(&step.place, |script| script.start(fence, artifact, VERSIONS[version], procs)).await
     }
 
     /// Waits, unless the dispatch turns round first.
-    async fn unless(&self, for_ms: Ms) -> Result<()> {
+    pub async fn unless(&self, for_ms: Ms) -> Result<()> {
         let end = self.sim.time.now() + for_ms;
         while self.sim.time.now() < end {
             if self.give_up.get() {
@@ -134,8 +153,12 @@ impl Hands {
         Ok(())
     }
 
-    async fn prove(&self, host: &str) -> Result<()> {
-        let here = Hands::of(self.plan.start.iter().chain(&self.plan.keep), host);
+    async fn prove(&self, step: &StepName) -> Result<()> {
+        let host = &step.place;
+        let mut here = self.new_of(step);
+        if step.batch == 0 {
+            here.extend(self.plan.keep.iter().filter(|proc| &proc.host == host).cloned());
+        }
         self.settle(host, &here).await?;
         for proc in &here {
             if self.plan.listens {
@@ -148,15 +171,19 @@ impl Hands {
                 }
             }
         }
-        for proc in &here {
+        self.uptests(host, &here).await?;
+        self.sim.truth.borrow_mut().proven(&self.by, &here);
+        Ok(())
+    }
+
+    async fn uptests(&self, host: &str, here: &[PlannedProc]) -> Result<()> {
+        for proc in here {
             let name = proc.name.clone();
             if !self.on(host, |script| script.uptest(name)).await? {
                 return Err(Fault::failed(format!("the uptest of {} failed", proc.name)));
             }
         }
-        self.still_running(host, &here).await?;
-        self.sim.truth.borrow_mut().proven(&self.by, &here.iter().collect::<Vec<_>>());
-        Ok(())
+        self.still_running(host, here).await
     }
 
     async fn settle(&self, host: &str, here: &[PlannedProc]) -> Result<()> {
@@ -199,31 +226,50 @@ impl Hands {
         dead.map_or(Ok(()), |(name, _)| Err(died(name)))
     }
 
-    async fn route(&self) -> Result<()> {
-        let (pool, fence) = self.pool()?;
-        let after = pool.after.clone();
-        self.on_each(|_, script| script.reaches(after.clone())).await.into_iter().collect::<Result<Vec<()>>>()?;
-        self.set(&pool.during.iter().cloned().collect(), &fence).await
+    async fn route(&self, batch: u32, lost: &BTreeSet<String>) -> Result<()> {
+        let (_, fence) = self.pool()?;
+        let nodes = self.nodes(&self.stage(batch)?.route, lost);
+        let reached: Vec<String> = self.plan.keep.iter().chain(self.new_until(batch, lost)).map(|proc| proc.node.clone()).collect();
+        self.on_each(|_, script| script.reaches(reached.clone())).await.into_iter().collect::<Result<Vec<()>>>()?;
+        self.set(&nodes, &fence).await
     }
 
-    async fn drain(&self) -> Result<()> {
+    async fn drain(&self, batch: u32, lost: &BTreeSet<String>) -> Result<()> {
         let (pool, fence) = self.pool()?;
-        if !pool.is_change() {
+        let stage = self.stage(batch)?;
+        let nodes = self.nodes(&stage.drain, lost);
+        let earlier = match (self.plan.in_place, batch.checked_sub(1)) {
+            (false, _) => &stage.route,
+            (true, None) => &pool.before,
+            (true, Some(earlier)) => &self.stage(earlier)?.route,
+        };
+        if !earlier.iter().any(|node| pool.before.contains(node) && !nodes.contains(node)) {
             return Ok(());
         }
-        self.set(&pool.after.iter().cloned().collect(), &fence).await?;
+        self.set(&nodes, &fence).await?;
         self.unless(self.sim.chance.between("drain", 0, 0, self.plan.timing.drain_timeout_ms)).await
     }
 
-    async fn soak(&self) -> Result<()> {
-        self.unless(self.plan.timing.soak_ms).await?;
-        for host in &self.hosts {
-            let here = Hands::of(self.plan.start.iter(), host);
-            if !here.is_empty() {
+    /// Watches the new procs for `soak`; a canary without one until it is promoted by hand.
+    async fn watch_over(&self, batch: u32, canary: bool, lost: &BTreeSet<String>) -> Result<()> {
+        let soak = self.plan.timing.soak_ms;
+        let end = if canary && soak == 0 { Ms::MAX } else { self.sim.time.now() + soak };
+        loop {
+            for host in &self.hosts {
+                let here: Vec<PlannedProc> = self.new_until(batch, lost).filter(|proc| &proc.host == host).cloned().collect();
+                if here.is_empty() {
+                    continue;
+                }
                 self.still_running(host, &here).await?;
+                if self.sim.time.now() >= end {
+                    self.uptests(host, &here).await?;
+                }
             }
+            if self.sim.time.now() >= end {
+                return Ok(());
+            }
+            self.unless(1_000.min(end - self.sim.time.now())).await?;
         }
-        Ok(())
     }
 
     /// On every balancer host, or on none: those that succeeded go back when another failed.
@@ -257,13 +303,17 @@ impl Hands {
         join_all(calls).await.into_iter().collect::<Result<Vec<()>>>().map(drop)
     }
 
-    async fn put_pool_back(&self) -> Result<()> {
+    async fn put_pool_back(&self, step: &StepName) -> Result<()> {
         let (_, fence) = self.pool()?;
-        self.restore(&self.before, &fence).await
+        match (self.plan.in_place, step.phase, step.batch.checked_sub(1)) {
+            (true, Phase::Route, _) => self.set(&self.stage(step.batch)?.drain.iter().cloned().collect(), &fence).await,
+            (true, _, Some(earlier)) => self.set(&self.stage(earlier)?.route.iter().cloned().collect(), &fence).await,
+            _ => self.restore(&self.before, &fence).await,
+        }
     }
 
-    async fn remove(&self, host: &str, among: &[PlannedProc]) -> Result<()> {
-        let (procs, fence, limit) = (Hands::of(among.iter(), host), self.host_fence(), self.plan.timing.stop_timeout_ms);
+    async fn remove(&self, host: &str, procs: Vec<PlannedProc>) -> Result<()> {
+        let (fence, limit) = (self.host_fence(), self.plan.timing.stop_timeout_ms);
         self.on(host, |script| script.remove(fence, limit, procs)).await
     }
 }

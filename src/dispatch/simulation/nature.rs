@@ -30,7 +30,7 @@ impl Sim {
             App::Fails if !bad => proc.app = App::Good,
             _ => {}
         }
-        self.truth.borrow_mut().run_by_nature(host, name, pid);
+        self.truth.borrow_mut().run_by_nature(host, name, Some(pid));
     }
 
     /// Makes it so for a while: `on` now, `off` afterwards.
@@ -52,6 +52,8 @@ impl Sim {
             | Happening::Cancel { .. }
             | Happening::Resume { .. }
             | Happening::Upkeep { .. }
+            | Happening::Promote { .. }
+            | Happening::GoWithout { .. }
             | Happening::Edit { .. } => console::operate(self, happening),
             Happening::Leave { console } => {
                 let carried: Vec<_> = self.consoles.borrow()[console].carried.values().cloned().collect();
@@ -149,6 +151,7 @@ impl Sim {
         there.locks.clear();
         for proc in there.procs.values_mut() {
             (proc.known, proc.pid) = (false, None);
+            self.truth.borrow_mut().run_by_nature(host, &proc.name, None);
         }
     }
 

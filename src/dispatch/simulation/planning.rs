@@ -18,15 +18,23 @@ pub fn swarm_id(swarm: usize) -> String {
     format!("s{swarm}")
 }
 
+pub fn swarm_number(id: &str) -> usize {
+    id.trim_start_matches('s').parse().unwrap_or(0)
+}
+
 /// The swarm as an operator wrote it first.
 pub fn create_swarm(sim: &Sim, swarm: usize) {
     let of = &sim.scenario.swarms[swarm];
     let pool = if of.pool { format!(r#","pool":"p{swarm}","balancer":"edge""#) } else { String::new() };
     let body = format!(
-        r#"{{"app":"shop","config_name":"prod{swarm}","proc_name":"web","squad":"web","size":{},"version":"v0","settle":"{}s","soak":"{}s","drain_timeout":"2s","stop_timeout":"1s"{pool}}}"#,
+        r#"{{"app":"shop","config_name":"prod{swarm}","proc_name":"web","squad":"web","size":{},"version":"v0","settle":"{}s","soak":"{}s","drain_timeout":"2s","stop_timeout":"1s","absent":"{}","lost_after":"6s","in_place":{}{pool}{}{}}}"#,
         of.size,
         of.settle / 1_000,
-        of.soak / 1_000
+        of.soak / 1_000,
+        of.absent,
+        of.in_place,
+        of.batch.map(|batch| format!(r#","batch":{batch}"#)).unwrap_or_default(),
+        of.canary.map(|canary| format!(r#","canary":{canary}"#)).unwrap_or_default(),
     );
     let id = Some(swarm_id(swarm));
     let put = Put { id, kind: Kind::Swarm, name: format!("shop-prod{swarm}-web@web"), text: String::new(), body, expected: Some(0) };
@@ -108,11 +116,10 @@ impl Sim {
         let (body, rev) = self.swarm(swarm)?;
         let hosts: Vec<Host> = (0..self.scenario.hosts).map(|host| entity(host, self.fleet.borrow().hosts[host].active)).collect();
         let world = self.observe(console, swarm).await?;
-        let leases = self.ask_store(console, false, |store| Ok(store.port_leases())).await?;
-        let leased: BTreeMap<String, BTreeSet<u16>> = hosts
-            .iter()
-            .filter_map(|host| Some((host.name.clone(), leases.get(&host.id)?.keys().copied().collect())))
-            .collect();
+        let (leases, owing) = self.ask_store(console, false, |store| Ok((store.port_leases(), store.owing_dispatches()))).await?;
+        let indebted = owing.iter().flat_map(|dispatch| dispatch.debts.iter().map(|debt| debt.host.clone())).collect();
+        let leased: BTreeMap<String, BTreeSet<u16>> =
+            hosts.iter().filter_map(|host| Some((host.name.clone(), leases.get(&host.id)?.keys().copied().collect()))).collect();
         let id = format!("d{}-{swarm}", self.plans.borrow().len() + 1);
         let plan = plan::make(&Want {
             id: &id,
@@ -132,6 +139,9 @@ impl Sim {
             leased: &leased,
             layer: &|_, _| String::new(),
             show: &|_, value| Shown { text: value.into(), secret: false },
+            replace: plan::Replace::None,
+            indebted: &indebted,
+            go_on: false,
         })?;
         self.judge_plan(&plan, &world, &hosts);
         self.plans.borrow_mut().insert(id.clone(), Rc::new(plan));
@@ -140,16 +150,18 @@ impl Sim {
 
     /// Placement never uses a host that does not answer or is out of service, nor a port that is taken.
     fn judge_plan(&self, plan: &Plan, world: &World, hosts: &[Host]) {
+        let instead = |new: &plan::PlannedProc| plan.retire.iter().any(|old| plan.in_place && old.node == new.node);
         for new in &plan.start {
             let active = hosts.iter().any(|host| host.name == new.host && host.active);
-            let free = world.hosts.get(&new.host).is_some_and(|host| host.is_ok() && !host.listening.contains(&new.port));
+            let free = world.hosts.get(&new.host).is_some_and(|host| host.is_ok() && (!host.listening.contains(&new.port) || instead(new)));
             if !active || !free {
                 self.truth.borrow_mut().break_promise("placed where it can serve", format!("{new:?} of {}", plan.id));
             }
         }
         self.say(|| {
             let names = |procs: &[plan::PlannedProc]| procs.iter().map(|proc| proc.node.clone()).collect::<Vec<_>>().join(" ");
-            format!("plan {} {}: start [{}] keep [{}] retire [{}]", plan.id, plan.to.version, names(&plan.start), names(&plan.keep), names(&plan.retire))
+            let (start, keep, retire, lost) = (names(&plan.start), names(&plan.keep), names(&plan.retire), names(&plan.lost));
+            format!("plan {} {}: start [{start}] keep [{keep}] retire [{retire}] lost [{lost}]", plan.id, plan.to.version)
         });
     }
 }

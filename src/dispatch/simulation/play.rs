@@ -3,9 +3,10 @@
 use super::console;
 use super::planning;
 use super::scenario::{CALM, Scenario};
-use super::sim::Sim;
+use super::sim::{Heard, Sim};
 use super::time::{Mailbox, Ms, Owner};
 use super::truth::Broken;
+use crate::dispatch::driver::Wish;
 use crate::model::record::Outcome;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -46,6 +47,7 @@ pub fn play(scenario: &Scenario, traced: bool) -> Played {
     sim.time.spawn(Owner::Nature, async move {
         other.time.sleep(CALM).await;
         other.becalm();
+        other.promote_what_waits();
         other.finale().await;
         ends.set(true);
     });
@@ -85,11 +87,26 @@ impl Sim {
         }
     }
 
+    /// A canary that nobody promotes would wait for ever.
+    fn promote_what_waits(self: &Rc<Sim>) {
+        let sim = Rc::clone(self);
+        self.time.spawn(Owner::Nature, async move {
+            loop {
+                sim.time.sleep(5_000).await;
+                let consoles = sim.consoles.borrow();
+                for wishes in consoles.iter().flat_map(|console| console.carried.values()) {
+                    wishes.send(&sim.time, Heard::Wish(Wish::Promote("op".into())));
+                }
+            }
+        });
+    }
+
     async fn finale(self: &Rc<Sim>) {
         let busy = |sim: &Sim| sim.consoles.borrow().iter().any(|console| !console.carried.is_empty());
         for round in 0..40 {
             self.time.sleep(15_000).await;
-            if round > 1 && self.store.open_dispatches().is_empty() && !busy(self) {
+            let open = !self.store.open_dispatches().is_empty() || !self.store.owing_dispatches().is_empty();
+            if round > 1 && !open && !busy(self) {
                 break;
             }
             let sim = Rc::clone(self);
@@ -120,7 +137,10 @@ impl Sim {
         for _ in 0..4 {
             let (sim, heard) = (Rc::clone(self), Rc::clone(&told));
             self.by_console(0, async move {
-                let done = async { sim.execute(0, &sim.plan(0, swarm, 0, size).await?).await };
+                let done = async {
+                    let plan = sim.plan(0, swarm, 0, size).await?;
+                    sim.execute(0, &plan).await
+                };
                 heard.set(done.await.err());
             })
             .await;
@@ -146,23 +166,30 @@ impl Sim {
         }
         for swarm in 0..self.scenario.swarms.len() {
             let id = planning::swarm_id(swarm);
-            let (mut owned, mut owing, mut owed_pool) = (BTreeSet::new(), BTreeSet::new(), false);
+            let (mut owned, mut partly) = (BTreeSet::new(), false);
             for dispatch in self.store.dispatches().iter().filter(|dispatch| dispatch.swarm_id == id) {
-                let plan = Rc::clone(&self.plans.borrow()[&dispatch.id]);
                 if dispatch.outcome == Some(Outcome::Done) {
-                    owned = plan.start.iter().chain(&plan.keep).map(|proc| (proc.host.clone(), proc.instance.clone())).collect();
-                    (owing, owed_pool) = (BTreeSet::new(), false);
+                    owned = self.truth.borrow().courses[&dispatch.id].owned();
                 }
-                owing.extend(dispatch.debts.iter().map(|debt| debt.host.clone()));
-                owed_pool |= dispatch.debts.iter().any(|debt| debt.host.contains('/'));
+                // In place there is no exact way back.
+                partly = dispatch.outcome == Some(Outcome::Failed) || partly && dispatch.outcome != Some(Outcome::Done);
+                if !dispatch.debts.is_empty() {
+                    self.breaks("debts are paid", format!("{} owes {:?}", dispatch.id, dispatch.debts));
+                }
+            }
+            if partly {
+                continue;
             }
             let fleet = self.fleet.borrow();
             let there = fleet.hosts.iter().enumerate().flat_map(|(number, host)| {
-                host.procs.values().filter(|proc| proc.swarm() == id).map(move |proc| (super::fleet::host_name(number), proc.instance().to_string()))
+                host.procs
+                    .values()
+                    .filter(|proc| proc.swarm() == id)
+                    .map(move |proc| (super::fleet::host_name(number), proc.instance().to_string()))
             });
             let there: BTreeSet<_> = there.collect();
-            let lost: Vec<_> = owned.difference(&there).filter(|(host, _)| !owing.contains(host)).collect();
-            let orphans: Vec<_> = there.difference(&owned).filter(|(host, _)| !owing.contains(host) && !owed_pool).collect();
+            let lost: Vec<_> = owned.difference(&there).collect();
+            let orphans: Vec<_> = there.difference(&owned).collect();
             if !lost.is_empty() || !orphans.is_empty() {
                 self.breaks(promise, format!("{id}: lost {lost:?}, orphans {orphans:?}"));
             }

@@ -24,44 +24,128 @@ pub const VERSIONS: [App; 7] = [App::Good, App::Good, App::Good, App::Dies, App:
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening {
     /// An operator plans, looks at it for a while, and executes it, from two consoles at once when `twice`.
-    Dispatch { console: usize, swarm: usize, version: usize, size: u32, think: Ms, twice: bool },
-    Cancel { console: usize, swarm: usize },
-    Resume { console: usize, swarm: usize },
-    Upkeep { console: usize },
+    Dispatch {
+        console: usize,
+        swarm: usize,
+        version: usize,
+        size: u32,
+        think: Ms,
+        twice: bool,
+    },
+    Cancel {
+        console: usize,
+        swarm: usize,
+    },
+    Resume {
+        console: usize,
+        swarm: usize,
+    },
+    Upkeep {
+        console: usize,
+    },
     /// SIGTERM: stops between steps.
-    Leave { console: usize },
+    Leave {
+        console: usize,
+    },
     /// An operator saves the swarm's text.
-    Edit { console: usize, swarm: usize },
+    Edit {
+        console: usize,
+        swarm: usize,
+    },
+    /// The canary is promoted by hand.
+    Promote {
+        console: usize,
+        swarm: usize,
+    },
+    /// It goes on without a host that does not answer.
+    GoWithout {
+        console: usize,
+        swarm: usize,
+        host: usize,
+    },
     /// `kill -9`; another process is there after a while.
-    Crash { console: usize, back: Ms },
+    Crash {
+        console: usize,
+        back: Ms,
+    },
     /// `kill -9` at the n-th write or effect from now.
-    CrashAt { console: usize, point: u64, back: Ms },
+    CrashAt {
+        console: usize,
+        point: u64,
+        back: Ms,
+    },
     /// SIGSTOP, then SIGCONT.
-    Freeze { console: usize, during: Ms },
+    Freeze {
+        console: usize,
+        during: Ms,
+    },
     /// The store cannot be reached from a machine.
-    StoreAway { machine: usize, during: Ms },
+    StoreAway {
+        machine: usize,
+        during: Ms,
+    },
     /// The store's disk is full.
-    StoreFull { during: Ms },
+    StoreFull {
+        during: Ms,
+    },
     /// Commits happen, but their answers are lost.
-    CommitsUnknown { machine: usize, during: Ms },
+    CommitsUnknown {
+        machine: usize,
+        during: Ms,
+    },
     /// A host cannot be reached, from one machine or from all.
-    Cut { host: usize, machine: Option<usize>, during: Ms },
+    Cut {
+        host: usize,
+        machine: Option<usize>,
+        during: Ms,
+    },
     /// What a host did happened; its answers are lost.
-    AnswersLost { host: usize, during: Ms },
+    AnswersLost {
+        host: usize,
+        during: Ms,
+    },
     /// Power off, and on again.
-    Reboot { host: usize, during: Ms },
-    Slow { host: usize, factor: u64, during: Ms },
-    DiskFull { host: usize, during: Ms },
-    SupervisorDown { host: usize, during: Ms },
+    Reboot {
+        host: usize,
+        during: Ms,
+    },
+    Slow {
+        host: usize,
+        factor: u64,
+        during: Ms,
+    },
+    DiskFull {
+        host: usize,
+        during: Ms,
+    },
+    SupervisorDown {
+        host: usize,
+        during: Ms,
+    },
     /// A proc dies; Supervisor starts it again, or gives up.
-    ProcDies { host: usize, for_good: bool },
+    ProcDies {
+        host: usize,
+        for_good: bool,
+    },
     /// The host is taken out of service.
-    Inactive { host: usize, during: Ms },
+    Inactive {
+        host: usize,
+        during: Ms,
+    },
     /// Somebody else takes a port.
-    Stranger { host: usize, port: u16 },
-    EdgeCut { edge: usize, during: Ms },
+    Stranger {
+        host: usize,
+        port: u16,
+    },
+    EdgeCut {
+        edge: usize,
+        during: Ms,
+    },
     /// The balancer refuses its configuration.
-    EdgeRefuses { edge: usize, during: Ms },
+    EdgeRefuses {
+        edge: usize,
+        during: Ms,
+    },
 }
 
 /// A swarm of the play.
@@ -71,6 +155,10 @@ pub struct SwarmOf {
     pub pool: bool,
     pub soak: Ms,
     pub settle: Ms,
+    pub batch: Option<u32>,
+    pub canary: Option<u32>,
+    pub in_place: bool,
+    pub absent: &'static str,
 }
 
 /// Everything that a play is made from.
@@ -93,7 +181,7 @@ pub struct Scenario {
 /// When nothing happens any more and everything is mended.
 pub const CALM: Ms = 240_000;
 /// Ports of each host.
-pub const PORTS: (u16, u16) = (5000, 5011);
+pub const PORTS: (u16, u16) = (5000, 5029);
 
 impl Scenario {
     pub fn of(seed: u64) -> Scenario {
@@ -106,6 +194,10 @@ impl Scenario {
                 pool: !chance.once_in("pool", n, 5),
                 soak: [0, 0, 3_000][chance.between("soak", n, 0, 2) as usize],
                 settle: chance.between("settle", n, 0, 2) * 1_000,
+                batch: [None, None, Some(1), Some(2)][chance.between("batch", n, 0, 3) as usize],
+                canary: [None, None, None, Some(1)][chance.between("canary", n, 0, 3) as usize],
+                in_place: chance.once_in("in place", n, 8),
+                absent: ["abort", "abort", "go-on", "quorum 2"][chance.between("absent", n, 0, 3) as usize],
             })
             .collect::<Vec<_>>();
         let consoles = 1 + to("consoles", 2) as usize;
@@ -155,7 +247,12 @@ impl Scenario {
                 twice: chance.once_in("twice", n, 8),
             };
         }
-        match chance.between("what", n, 0, 9) {
+        match chance.between("what", n, 0, 14) {
+            10..=12 => Happening::Promote { console, swarm },
+            13..=14 => {
+                let host = chance.between("without", n, 0, self.hosts as u64 - 1) as usize;
+                Happening::GoWithout { console, swarm, host }
+            }
             0..=2 => Happening::Cancel { console, swarm },
             3..=4 => Happening::Resume { console, swarm },
             5 => Happening::Upkeep { console },

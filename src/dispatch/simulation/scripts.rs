@@ -160,7 +160,8 @@ impl Script {
             if self.host().supervisor_down {
                 return Err(Fault::failed("Supervisor does not answer"));
             }
-            let there = |planned: &&PlannedProc| self.host().procs.get(&planned.name).is_some_and(|proc| proc.instance() == planned.instance);
+            let there =
+                |planned: &&PlannedProc| self.host().procs.get(&planned.name).is_some_and(|proc| proc.instance() == planned.instance);
             let here: Vec<&PlannedProc> = procs.iter().filter(there).collect();
             for planned in &here {
                 self.act(1, 20).await?;
@@ -274,7 +275,9 @@ impl Script {
                 None => drop(self.edge().pools.remove(&pool)),
             }
             let (before, after) = (fleet::pool_nodes(there.as_ref()), fleet::pool_nodes(new.as_ref()));
-            self.sim.truth.borrow_mut().pool_set(&fence.by, self.place, &pool, &before, &after, self.sim.time.now());
+            let (fleet, now) = (self.sim.fleet.borrow(), self.sim.time.now());
+            self.sim.truth.borrow_mut().pool_set(&fence.by, self.place, &pool, (&before, &after), &fleet, now);
+            drop(fleet);
             self.sim.say(|| format!("{:?} {pool}: {after:?} by epoch {}", self.place, fence.by.epoch));
             self.act(20, 400).await
         })

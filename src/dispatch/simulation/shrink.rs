@@ -51,6 +51,9 @@ fn simpler(scenario: &Scenario) -> Vec<Scenario> {
     with(&|scenario| scenario.swarms.truncate(1));
     with(&|scenario| scenario.swarms.iter_mut().for_each(|swarm| (swarm.size, swarm.soak, swarm.settle) = (1, 0, 0)));
     with(&|scenario| scenario.swarms.iter_mut().for_each(|swarm| swarm.pool = false));
+    with(&|scenario| scenario.swarms.iter_mut().for_each(|swarm| (swarm.batch, swarm.canary) = (None, None)));
+    with(&|scenario| scenario.swarms.iter_mut().for_each(|swarm| swarm.in_place = false));
+    with(&|scenario| scenario.swarms.iter_mut().for_each(|swarm| swarm.absent = "abort"));
     all
 }
 
@@ -60,7 +63,9 @@ fn within(what: &Happening, hosts: usize, edges: usize, machines: usize, console
         Happening::Dispatch { console, swarm, .. }
         | Happening::Cancel { console, swarm }
         | Happening::Resume { console, swarm }
+        | Happening::Promote { console, swarm }
         | Happening::Edit { console, swarm } => console < consoles && swarm < swarms,
+        Happening::GoWithout { console, swarm, host } => console < consoles && swarm < swarms && host < hosts,
         Happening::Upkeep { console }
         | Happening::Leave { console }
         | Happening::Crash { console, .. }

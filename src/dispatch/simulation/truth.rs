@@ -36,9 +36,13 @@ pub struct Course {
     sent: BTreeMap<String, u64>,
     /// The epoch under which each (host, name) was last proven.
     proven: BTreeMap<(String, String), u64>,
+    /// Hosts that it went on without.
+    lost: BTreeSet<String>,
     pool_changed: Ms,
     pub cancelled: bool,
     pub outcome: Option<Outcome>,
+    /// A later dispatch of the swarm began since: what was before is not any more.
+    overtaken: bool,
 }
 
 /// The world of one swarm as it was when its dispatch began.
@@ -78,6 +82,9 @@ impl Truth {
         if let Some(other) = others.iter().find(|other| other.swarm_id == plan.swarm_id && other.id != plan.id) {
             self.break_promise("one at a time", format!("{} began while {} has not ended", plan.id, other.id));
         }
+        for course in self.courses.values_mut().filter(|course| course.plan.swarm_id == plan.swarm_id) {
+            course.overtaken = true;
+        }
         let course = Course {
             plan: Rc::clone(plan),
             before: swarm_now(fleet, &plan.swarm_id, plan.pool.as_ref()),
@@ -85,9 +92,11 @@ impl Truth {
             stopped: BTreeSet::new(),
             sent: BTreeMap::new(),
             proven: BTreeMap::new(),
+            lost: BTreeSet::new(),
             pool_changed: 0,
             cancelled: false,
             outcome: None,
+            overtaken: false,
         };
         if self.courses.insert(plan.id.clone(), course).is_some() {
             self.break_promise("one at a time", format!("{} began twice", plan.id));
@@ -128,16 +137,16 @@ impl Truth {
         course.started.insert((host_name(host), proc.port, name.to_string()));
     }
 
-    /// Nature runs a proc anew: what was before is so under another pid.
-    pub fn run_by_nature(&mut self, host: usize, name: &str, pid: u32) {
+    /// Nature ran a proc anew, or ended it: what was before is so under another pid.
+    pub fn run_by_nature(&mut self, host: usize, name: &str, pid: Option<u32>) {
         for course in self.courses.values_mut().filter(|course| course.outcome.is_none()) {
             if let Some((_, before)) = course.before.procs.get_mut(&(host, name.to_string())) {
-                *before = Some(pid);
+                *before = pid;
             }
         }
     }
 
-    pub fn proven(&mut self, by: &By, procs: &[&PlannedProc]) {
+    pub fn proven(&mut self, by: &By, procs: &[PlannedProc]) {
         if let Some(course) = self.courses.get_mut(&by.dispatch) {
             course.proven.extend(procs.iter().map(|proc| ((proc.host.clone(), proc.name.clone()), by.epoch)));
         }
@@ -152,9 +161,8 @@ impl Truth {
         let Some(course) = self.acting(by, Place::Host(host), &by.swarm) else { return };
         let node = format!("{}:{}", host_name(host), proc.port);
         let of_pool = course.plan.pool.as_ref();
-        let routed = of_pool.is_some_and(|pool| {
-            fleet.edges.iter().any(|edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool)).contains(&node))
-        });
+        let routed =
+            of_pool.is_some_and(|pool| fleet.edges.iter().any(|edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool)).contains(&node)));
         let is_new = course.plan.start.iter().any(|new| new.instance == proc.instance());
         let early = if is_new { None } else { course.too_early(proc.instance(), fleet, now) };
         if !is_new {
@@ -168,13 +176,16 @@ impl Truth {
         }
     }
 
-    pub fn pool_set(&mut self, by: &By, place: Place, pool: &str, before: &BTreeSet<String>, after: &BTreeSet<String>, now: Ms) {
+    /// A pool was changed on one balancer host.
+    pub fn pool_set(&mut self, by: &By, place: Place, pool: &str, nodes: (&BTreeSet<String>, &BTreeSet<String>), fleet: &Fleet, now: Ms) {
+        let (before, after) = nodes;
         let Some(course) = self.acting(by, place, &format!("pool/edge/{pool}")) else { return };
         course.pool_changed = now;
         let Some(planned) = course.plan.pool.as_ref() else { return };
         let own = planned.pool == pool;
         let emptied = after.is_empty() && !before.is_empty() && course.plan.size > 0 && !planned.before.is_empty();
-        let unproven: Vec<&String> = after.iter().filter(|node| !planned.before.contains(node) && !course.is_proven(node, by.epoch)).collect();
+        let unproven: Vec<&String> =
+            after.iter().filter(|node| !before.contains(*node) && !course.may_route(node, by.epoch, fleet)).collect();
         let unproven = (!unproven.is_empty()).then(|| format!("{by:?} routes {unproven:?} in {pool} on {place:?}"));
         if !own {
             self.break_promise("others are spared", format!("{by:?} changes the pool {pool}"));
@@ -187,6 +198,20 @@ impl Truth {
         }
     }
 
+    /// Hosts that a dispatch goes on without, by its journal.
+    pub fn gone_without(&mut self, dispatch: &str, hosts: BTreeSet<String>) {
+        if let Some(course) = self.courses.get_mut(dispatch) {
+            course.lost = hosts;
+        }
+    }
+
+    /// A dispatch that ended pays what it owes: it may act again.
+    pub fn pays(&mut self, dispatch: &str) {
+        if let Some(course) = self.courses.get_mut(dispatch) {
+            course.outcome = None;
+        }
+    }
+
     /// Judges how a dispatch ended, at the moment at which that is written down.
     pub fn ended(&mut self, dispatch: &Dispatch, fleet: &Fleet) {
         let Some(outcome) = dispatch.outcome.filter(|outcome| *outcome != Outcome::Interrupted) else { return };
@@ -196,7 +221,9 @@ impl Truth {
             Outcome::Undone => course.not_before(fleet).map(|how| ("undone is before", how)),
             Outcome::Done if course.cancelled => Some(("a cancel undoes", "it was cancelled and ended done".into())),
             Outcome::Done => course.not_planned(dispatch, fleet).map(|how| ("the plan is what happens", how)),
-            _ if dispatch.debts.is_empty() => Some(("what is owed is listed", "it failed and lists no debt".into())),
+            _ if dispatch.debts.is_empty() && !course.plan.in_place => {
+                Some(("what is owed is listed", "it failed and lists no debt".into()))
+            }
             _ => None,
         };
         if let Some((promise, how)) = wrong {
@@ -206,19 +233,31 @@ impl Truth {
 }
 
 impl Course {
-    /// Whether a node is that of a proc which this holder has proven.
-    fn is_proven(&self, node: &str, epoch: u64) -> bool {
-        let proc = self.plan.start.iter().chain(&self.plan.keep).find(|proc| proc.node == node);
-        proc.is_some_and(|proc| self.proven.get(&(proc.host.clone(), proc.name.clone())) == Some(&epoch))
+    /// Whether a node that was not in the pool may be: this holder has proven who answers there, or it was there before.
+    fn may_route(&self, node: &str, epoch: u64, fleet: &Fleet) -> bool {
+        let proven = |proc: &PlannedProc| self.proven.get(&(proc.host.clone(), proc.name.clone())) == Some(&epoch);
+        let stands = |proc: &&PlannedProc| {
+            let host = super::fleet::host_number(&proc.host).and_then(|host| fleet.hosts.get(host));
+            proc.node == node && host.is_some_and(|host| host.procs.get(&proc.name).is_some_and(|there| there.instance() == proc.instance))
+        };
+        if let Some(new) = self.plan.start.iter().find(stands) {
+            return proven(new);
+        }
+        let was = self.plan.pool.as_ref().is_some_and(|pool| pool.before.iter().any(|before| before == node));
+        was || self.plan.keep.iter().any(|kept| kept.node == node && proven(kept))
     }
 
     fn too_early(&self, instance: &str, fleet: &Fleet, now: Ms) -> Option<String> {
-        if !self.plan.retire.iter().any(|old| old.instance == instance) {
-            return Some("the plan does not retire it".into());
-        }
-        let stay = || self.plan.start.iter().chain(&self.plan.keep);
+        let old = self.plan.retire.iter().chain(&self.plan.lost).find(|old| old.instance == instance);
+        let Some(old) = old else { return Some("the plan does not retire it".into()) };
+        // In place, the batches before it must serve.
+        let serves = |proc: &&PlannedProc| !self.lost.contains(&proc.host) && (!self.plan.in_place || proc.batch < old.batch);
+        let stay = || self.plan.start.iter().filter(serves).chain(self.plan.keep.iter().filter(serves));
         if let Some(proc) = stay().find(|proc| !self.proven.contains_key(&(proc.host.clone(), proc.name.clone()))) {
             return Some(format!("{} is not proven", proc.name));
+        }
+        if self.overtaken {
+            return None;
         }
         let Some(pool) = &self.plan.pool else { return None };
         for (number, edge) in fleet.edges.iter().enumerate() {
@@ -228,36 +267,48 @@ impl Course {
             }
         }
         let soaked = now.saturating_sub(self.pool_changed);
-        (!self.plan.start.is_empty() && soaked < self.plan.timing.soak_ms).then(|| format!("soaked only {soaked} ms"))
+        let soaks = !self.plan.start.is_empty() && !self.plan.in_place;
+        (soaks && soaked < self.plan.timing.soak_ms).then(|| format!("soaked only {soaked} ms"))
     }
 
     fn not_before(&self, fleet: &Fleet) -> Option<String> {
         let now = swarm_now(fleet, &self.plan.swarm_id, self.plan.pool.as_ref());
-        (now != self.before).then(|| format!("before {:?}, now {now:?}", self.before))
+        (!self.overtaken && now != self.before).then(|| format!("before {:?}, now {now:?}", self.before))
     }
 
-    /// Effects against the plan's lists; what is owed to a host is left out.
+    /// Effects against the plan's lists; what is on a host that something is owed to is left out.
     fn not_planned(&self, dispatch: &Dispatch, fleet: &Fleet) -> Option<String> {
-        let owed = |host: &str| dispatch.debts.iter().any(|debt| debt.host == host);
-        let start: BTreeSet<_> = self.plan.start.iter().map(|proc| (proc.host.clone(), proc.port, proc.name.clone())).collect();
-        if start != self.started {
-            return Some(format!("started {:?}, planned {start:?}", self.started));
+        let owed = |host: &str| self.lost.contains(host) || dispatch.debts.iter().any(|debt| debt.host == host);
+        let start = self.plan.start.iter().filter(|proc| !owed(&proc.host));
+        let start: BTreeSet<_> = start.map(|proc| (proc.host.clone(), proc.port, proc.name.clone())).collect();
+        let started: BTreeSet<_> = self.started.iter().filter(|(host, ..)| !owed(host)).cloned().collect();
+        if start != started {
+            return Some(format!("started {started:?}, planned {start:?}"));
         }
-        let retire: BTreeSet<_> =
-            self.plan.retire.iter().filter(|proc| !owed(&proc.host)).map(|proc| (proc.host.clone(), proc.name.clone())).collect();
+        let retire = self.plan.retire.iter().chain(&self.plan.lost).filter(|proc| !owed(&proc.host));
+        let retire: BTreeSet<_> = retire.map(|proc| (proc.host.clone(), proc.name.clone())).collect();
         let stopped: BTreeSet<_> = self.stopped.iter().filter(|(host, _)| !owed(host)).cloned().collect();
         if retire != stopped {
             return Some(format!("retired {stopped:?}, planned {retire:?}"));
         }
-        let sends: BTreeMap<_, _> = self.plan.send.iter().filter(|send| send.bytes > 0).map(|send| (send.host.clone(), send.bytes)).collect();
-        if sends != self.sent {
-            return Some(format!("sent {:?}, planned {sends:?}", self.sent));
+        let sends = self.plan.send.iter().filter(|send| send.bytes > 0 && !owed(&send.host));
+        let sends: BTreeMap<_, _> = sends.map(|send| (send.host.clone(), send.bytes)).collect();
+        let sent: BTreeMap<_, _> = self.sent.iter().filter(|(host, _)| !owed(host)).map(|(host, bytes)| (host.clone(), *bytes)).collect();
+        if sends != sent {
+            return Some(format!("sent {sent:?}, planned {sends:?}"));
         }
-        let pool = self.plan.pool.as_ref()?;
-        let after: BTreeSet<String> = pool.after.iter().cloned().collect();
+        let pool = self.plan.pool.as_ref().filter(|_| !self.overtaken)?;
+        let absent = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && self.lost.contains(&proc.host));
+        let after: BTreeSet<String> = pool.after.iter().filter(|node| !absent(node)).cloned().collect();
         let nodes = |edge: &super::fleet::Edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool));
         let differs = fleet.edges.iter().map(nodes).find(|nodes| *nodes != after);
         differs.map(|nodes| format!("the pool holds {nodes:?}, planned {after:?}"))
+    }
+
+    /// The procs that are this swarm's when it ended done: (host, instance).
+    pub fn owned(&self) -> BTreeSet<(String, String)> {
+        let there = self.plan.start.iter().chain(&self.plan.keep).filter(|proc| !self.lost.contains(&proc.host));
+        there.map(|proc| (proc.host.clone(), proc.instance.clone())).collect()
     }
 }
 

@@ -45,6 +45,9 @@ impl DispatchStore for Memory {
     async fn open_dispatches(&self) -> Result<Vec<Dispatch>> {
         Ok(Memory::open_dispatches(self))
     }
+    async fn owing_dispatches(&self) -> Result<Vec<Dispatch>> {
+        Ok(Memory::owing_dispatches(self))
+    }
     async fn runs_of(&self, swarm_id: &str, limit: i64) -> Result<Vec<SwarmRun>> {
         Ok(Memory::runs_of(self, swarm_id, limit))
     }

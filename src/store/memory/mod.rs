@@ -76,7 +76,8 @@ impl Memory {
     pub fn take_ports(&self, host_id: &str, ports: &[u16], dispatch_id: &str) -> Result<()> {
         let mut tables = self.tables();
         let host = tables.ports.entry(host_id.to_string()).or_default();
-        if let Some((port, other)) = ports.iter().filter_map(|port| Some((port, host.get(port)?))).find(|(_, other)| *other != dispatch_id) {
+        if let Some((port, other)) = ports.iter().filter_map(|port| Some((port, host.get(port)?))).find(|(_, other)| *other != dispatch_id)
+        {
             return Err(Fault::refused(format!("port {port} is leased by dispatch {other}")));
         }
         host.extend(ports.iter().map(|port| (*port, dispatch_id.to_string())));
@@ -225,7 +226,8 @@ impl Tables {
     fn steps(&mut self, dispatch_id: &str, steps: &[Step]) {
         let Some(dispatch) = self.dispatches.get_mut(dispatch_id) else { return };
         for step in steps {
-            match dispatch.steps.iter_mut().find(|there| (there.phase, &there.place) == (step.phase, &step.place)) {
+            match dispatch.steps.iter_mut().find(|there| (there.batch, there.phase, &there.place) == (step.batch, step.phase, &step.place))
+            {
                 Some(there) => *there = step.clone(),
                 None => dispatch.steps.push(step.clone()),
             }
@@ -260,6 +262,10 @@ impl Memory {
         tables.dispatches.insert(id.clone(), Dispatch { steps, ..entry.dispatch.clone() });
         tables.steps(id, entry.steps);
         tables.tell(entry.events);
+        if entry.dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
+            tables.free_ports(id);
+            tables.kept.remove(&("wish".to_string(), id.clone()));
+        }
         if entry.dispatch.outcome == Some(Outcome::Done) && !ended && !entry.dispatch.to_release.is_empty() {
             let (swarm_id, release_id) = (entry.dispatch.swarm_id.clone(), entry.dispatch.to_release.clone());
             tables.runs.push(SwarmRun { swarm_id, release_id, dispatch_id: id.clone(), at_ms: entry.now_ms });
@@ -278,6 +284,12 @@ impl Memory {
     pub fn open_dispatches(&self) -> Vec<Dispatch> {
         let open = |dispatch: &Dispatch| dispatch.outcome.is_none_or(|outcome| outcome == Outcome::Interrupted);
         self.dispatches().into_iter().filter(open).collect()
+    }
+    /// Dispatches that ended and owe something.
+    pub fn owing_dispatches(&self) -> Vec<Dispatch> {
+        let owing =
+            |dispatch: &Dispatch| !dispatch.debts.is_empty() && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted);
+        self.dispatches().into_iter().filter(owing).collect()
     }
     pub fn runs_of(&self, swarm_id: &str, limit: i64) -> Vec<SwarmRun> {
         let limit = usize::try_from(limit).unwrap_or(0);

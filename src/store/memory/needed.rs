@@ -24,6 +24,7 @@ pub trait DispatchStore: Send + Sync {
     async fn record(&self, entry: &Entry<'_>) -> Result<()>;
     async fn dispatch(&self, id: &str) -> Result<Option<Dispatch>>;
     async fn open_dispatches(&self) -> Result<Vec<Dispatch>>;
+    async fn owing_dispatches(&self) -> Result<Vec<Dispatch>>;
     async fn runs_of(&self, swarm_id: &str, limit: i64) -> Result<Vec<SwarmRun>>;
     async fn note(&self, events: &[Event]) -> Result<()>;
     async fn events_after(&self, cursor: i64, limit: i64) -> Result<Vec<Event>>;
@@ -79,6 +80,9 @@ impl DispatchStore for Store {
     }
     async fn open_dispatches(&self) -> Result<Vec<Dispatch>> {
         Store::open_dispatches(self).await
+    }
+    async fn owing_dispatches(&self) -> Result<Vec<Dispatch>> {
+        Store::owing_dispatches(self).await
     }
     async fn runs_of(&self, swarm_id: &str, limit: i64) -> Result<Vec<SwarmRun>> {
         Store::runs_of(self, swarm_id, limit).await

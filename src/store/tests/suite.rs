@@ -2,7 +2,7 @@
 
 use super::{dispatch, event, held, lease, put};
 use crate::model::FaultKind;
-use crate::model::record::{Audit, Outcome, Phase, Step, StepState};
+use crate::model::record::{Audit, Debt, Outcome, Phase, Step, StepState};
 use crate::store::memory::DispatchStore;
 use crate::store::*;
 use std::collections::BTreeSet;
@@ -92,7 +92,7 @@ async fn all_or_nothing(store: &Store) {
 }
 
 fn step(phase: Phase, place: &str, state: StepState) -> Step {
-    Step { phase, place: place.into(), state, started_ms: 1, ended_ms: 0, detail: String::new() }
+    Step { batch: 0, phase, place: place.into(), state, started_ms: 1, ended_ms: 0, detail: String::new() }
 }
 
 async fn journal(store: &impl DispatchStore) {
@@ -118,14 +118,26 @@ async fn journal(store: &impl DispatchStore) {
     assert_eq!(store.open_dispatches().await.unwrap().len(), 2);
     assert!(store.runs_of("1", 1).await.unwrap().is_empty());
 
-    // Done: the swarm runs the release, and its text goes live, in the same transaction.
+    store.take_ports("h1", &[5000], "d1").await.unwrap();
+    store.take_ports("h1", &[5001], "d2").await.unwrap();
+    first.outcome = Some(Outcome::Interrupted);
+    store.record(&Entry { dispatch: &first, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 5 }).await.unwrap();
+    assert_eq!(store.port_leases().await.unwrap()["h1"].len(), 2, "it may be resumed");
+    // Done: the swarm runs the release, its text goes live, and its ports are free, in the same transaction.
     first.outcome = Some(Outcome::Done);
+    first.debts = vec![Debt { host: "web01".into(), what: "retire".into() }];
     let changes = [Change::Put(Put { id: Some("db-id".into()), ..put("db", "live", None) })];
     let done = Entry { dispatch: &first, lease: &ours, steps: &[], events: &[], changes: &changes, now_ms: 6 };
     store.record(&done).await.unwrap();
     store.record(&done).await.unwrap();
     assert_eq!(store.runs_of("1", 9).await.unwrap().len(), 1, "ending twice is ending once");
+    assert_eq!(store.port_leases().await.unwrap()["h1"].keys().copied().collect::<Vec<_>>(), [5001]);
     assert_eq!(store.by_id("db-id").await.unwrap().unwrap().text, "live");
+    let owing: Vec<String> = store.owing_dispatches().await.unwrap().into_iter().map(|dispatch| dispatch.id).collect();
+    assert_eq!(owing, ["d1"]);
+    first.debts.clear();
+    store.record(&Entry { dispatch: &first, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 7 }).await.unwrap();
+    assert!(store.owing_dispatches().await.unwrap().is_empty(), "it is paid");
     for (id, release) in [("d2", "r2"), ("d3", "r2")] {
         let mut next = dispatch(id, "1", release);
         if id == "d2" {
