@@ -4,9 +4,11 @@
 mod support;
 
 mod bad_input;
+mod balancers;
 mod boundaries;
 mod console;
 mod demo;
 mod fixtures;
 mod fleet;
 mod main_job;
+mod rollout;
