@@ -154,6 +154,9 @@ impl Deck {
         if !paying && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
             return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
         }
+        if paying {
+            rules::may_pay(&dispatch, &self.store.open_dispatches().await?)?;
+        }
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
             (Some(before), _) => before,
             (None, None) => Snapshot::default(),
@@ -190,8 +193,7 @@ impl Deck {
         }
         let rules = Rules::of(plan);
         if let TakingUp::Pay(places) = &how {
-            let newest = self.store.dispatches(Some(&dispatch.swarm_id), 1).await?;
-            let overtaken = newest.first().is_some_and(|newest| newest.number > dispatch.number);
+            let overtaken = rules::overtaken(&dispatch, &self.store.dispatches(Some(&dispatch.swarm_id), 1000).await?);
             let mut run = Run::to_pay(rules, dispatch.steps.clone(), dispatch.undoing, places, overtaken);
             run.cause.clone_from(&dispatch.fault);
             self.audit_of(&dispatch, "debts paid").await?;

@@ -52,6 +52,18 @@ pub fn may_begin(plan: &Plan, executed: Option<&Dispatch>, open: &[Dispatch]) ->
     Err(Fault::refused(what).next(format!("swarmdeck resume {0}, or swarmdeck cancel {0}; then plan again", left.number)))
 }
 
+/// Whether what a dispatch owes may be paid: not while another of its swarm is half way, whose plan counts on things as they are.
+pub fn may_pay(dispatch: &Dispatch, open: &[Dispatch]) -> Result<()> {
+    let Some(other) = open.iter().find(|other| other.swarm_id == dispatch.swarm_id) else { return Ok(()) };
+    Err(Fault::refused(format!("dispatch {} of {} has not ended", other.number, other.swarm)).next("its debts are paid after it"))
+}
+
+/// Whether a later dispatch of the swarm (`all`: its dispatches) went on from what this one left.
+pub fn overtaken(dispatch: &Dispatch, all: &[Dispatch]) -> bool {
+    let changed = |outcome| matches!(outcome, Some(Outcome::Done | Outcome::Failed));
+    all.iter().any(|other| other.swarm_id == dispatch.swarm_id && other.number > dispatch.number && changed(other.outcome))
+}
+
 /// The highest epoch that any of these hosts has seen of a swarm.
 pub fn highest_fence(hosts: &[String], swarm_id: &str, world: &World) -> u64 {
     hosts.iter().filter_map(|host| world.hosts.get(host)?.fences.get(swarm_id).copied()).max().unwrap_or(0)

@@ -9,7 +9,7 @@ use super::scenario::Happening;
 use super::sim::{Heard, Place, Sim};
 use super::time::Mailbox;
 use super::truth::By;
-use crate::balancers::Snapshot;
+use crate::balancers::{Snapshot, Was};
 use crate::dispatch::driver::Wish;
 use crate::dispatch::machine::{Rules, Run, StepName};
 use crate::dispatch::rules;
@@ -176,7 +176,7 @@ impl Sim {
         for edge in 0..self.scenario.edges {
             let name = pool.pool.clone();
             let text = self.call(console, Place::Edge(edge), |script| script.read_pool(name)).await?;
-            before.0.insert(edge_name(edge), text);
+            before.0.insert(edge_name(edge), Was { text, written: None });
         }
         let text = serde_json::to_string(&before).map_err(|error| Fault::failed(error.to_string()))?;
         self.ask_store(console, true, |store| {
@@ -226,6 +226,9 @@ impl Sim {
         if !paying && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
             return Err(Fault::refused("it has ended"));
         }
+        if paying {
+            rules::may_pay(&dispatch, &self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?)?;
+        }
         let before = match (&read.1, &plan.pool) {
             (Some(text), _) => serde_json::from_str(text).map_err(|error| Fault::failed(error.to_string()))?,
             (None, None) => Snapshot::default(),
@@ -240,8 +243,8 @@ impl Sim {
         self.say(|| format!("c{console} takes {} on for {how:?}, epoch {}", plan.id, held.epoch()));
         let rules = Rules::of(plan);
         if let TakingUp::Pay(places) = &how {
-            let newest = self.ask_store(console, false, |store| Ok(store.dispatches())).await?;
-            let overtaken = newest.iter().any(|newest| newest.swarm_id == plan.swarm_id && newest.number > dispatch.number);
+            let all = self.ask_store(console, false, |store| Ok(store.dispatches())).await?;
+            let overtaken = rules::overtaken(&dispatch, &all);
             let mut run = Run::to_pay(rules, dispatch.steps.clone(), dispatch.undoing, places, overtaken);
             run.cause.clone_from(&dispatch.fault);
             self.truth.borrow_mut().pays(&plan.id);
@@ -339,7 +342,9 @@ impl Sim {
         for dispatch in self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await? {
             let world = self.observe(console, planning::swarm_number(&dispatch.swarm_id)).await?;
             let answers = |place: &String| match place.split_once('/') {
-                Some((balancer, pool)) => world.pool(balancer, pool).is_some_and(|seen| seen.trouble.is_empty()),
+                Some((balancer, pool)) => {
+                    world.pool(balancer, pool).is_some_and(|seen| seen.trouble.iter().all(|trouble| trouble == planning::DISAGREE))
+                }
                 None => world.hosts.get(place).is_some_and(|seen| seen.is_ok()),
             };
             let places: BTreeSet<String> = dispatch.debts.iter().map(|debt| debt.host.clone()).filter(answers).collect();

@@ -6,7 +6,7 @@ use super::scripts::{Expect, Fence};
 use super::sim::{Place, Script, Sim};
 use super::time::Ms;
 use super::truth::By;
-use crate::balancers::Snapshot;
+use crate::balancers::{Snapshot, Was};
 use crate::dispatch::machine::StepName;
 use crate::model::record::Phase;
 use crate::model::world::ProcState;
@@ -70,11 +70,6 @@ impl Hands {
     }
     fn new_until(&self, batch: u32, lost: &BTreeSet<String>) -> impl Iterator<Item = &PlannedProc> {
         self.plan.start.iter().filter(move |proc| proc.batch <= batch && !lost.contains(&proc.host))
-    }
-    /// Nodes of a stage of the pool, without new ones on lost hosts.
-    fn nodes(&self, planned: &[String], lost: &BTreeSet<String>) -> BTreeSet<String> {
-        let unproven = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
-        planned.iter().filter(|node| !unproven(node)).cloned().collect()
     }
     fn stage(&self, batch: u32) -> Result<&PoolStage> {
         let stage = self.plan.pool.as_ref().and_then(|pool| pool.stages.get(batch as usize));
@@ -228,7 +223,7 @@ impl Hands {
 
     async fn route(&self, batch: u32, lost: &BTreeSet<String>) -> Result<()> {
         let (_, fence) = self.pool()?;
-        let nodes = self.nodes(&self.stage(batch)?.route, lost);
+        let nodes = self.plan.proven_of(&self.stage(batch)?.route, lost)?;
         let reached: Vec<String> = self.plan.keep.iter().chain(self.new_until(batch, lost)).map(|proc| proc.node.clone()).collect();
         self.on_each(|_, script| script.reaches(reached.clone())).await.into_iter().collect::<Result<Vec<()>>>()?;
         self.set(&nodes, &fence).await
@@ -237,7 +232,7 @@ impl Hands {
     async fn drain(&self, batch: u32, lost: &BTreeSet<String>) -> Result<()> {
         let (pool, fence) = self.pool()?;
         let stage = self.stage(batch)?;
-        let nodes = self.nodes(&stage.drain, lost);
+        let nodes = self.plan.proven_of(&stage.drain, lost)?;
         let earlier = match (self.plan.in_place, batch.checked_sub(1)) {
             (false, _) => &stage.route,
             (true, None) => &pool.before,
@@ -284,7 +279,7 @@ impl Hands {
             .await;
         if let Some(fault) = changed.iter().find_map(|result| result.as_ref().err()) {
             let back = before.iter().enumerate().filter(|(edge, _)| changed[*edge].is_ok());
-            let back: BTreeMap<_, _> = back.map(|(edge, text)| (edge_name(edge), text.clone())).collect();
+            let back: BTreeMap<_, _> = back.map(|(edge, text)| (edge_name(edge), Was { text: text.clone(), written: None })).collect();
             self.restore(&Snapshot(back), fence).await?;
             return Err(fault.clone());
         }
@@ -295,7 +290,7 @@ impl Hands {
 
     async fn restore(&self, before: &Snapshot, fence: &Fence) -> Result<()> {
         let name = &self.pool()?.0.pool;
-        let calls = before.0.iter().filter_map(|(edge, text)| Some((edge.strip_prefix("lb")?.parse::<usize>().ok()?, text.clone())));
+        let calls = before.0.iter().filter_map(|(edge, was)| Some((edge.strip_prefix("lb")?.parse::<usize>().ok()?, was.text.clone())));
         let calls = calls.map(|(edge, text)| {
             let (name, fence) = (name.clone(), fence.clone());
             self.sim.call(self.console, Place::Edge(edge), |script| script.change_pool(name, text, Expect::Anything, fence))

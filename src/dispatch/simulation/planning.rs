@@ -59,6 +59,15 @@ pub async fn edit(sim: &Rc<Sim>, console: usize, swarm: usize) -> Result<()> {
     .await
 }
 
+/// An operator takes `in_place` away, as the fault says that may be needed.
+pub fn not_in_place(sim: &Sim, swarm: usize) {
+    let Some(object) = sim.store.by_id(&swarm_id(swarm)) else { return };
+    let body = object.body.replace(r#""in_place":true"#, r#""in_place":false"#);
+    let (id, name, text) = (Some(object.id), object.name, format!("{}# not in place\n", object.text));
+    let put = Put { id, kind: Kind::Swarm, name, text, body, expected: Some(object.rev) };
+    sim.store.apply(&[Change::Put(put)], "op", sim.now_ms()).unwrap();
+}
+
 fn release(swarm: usize, version: usize) -> Release {
     let text = |text: &str| text.to_string();
     Release {
@@ -166,6 +175,9 @@ impl Sim {
     }
 }
 
+/// What is wrong with a pool whose hosts hold different nodes.
+pub const DISAGREE: &str = "its balancer hosts disagree";
+
 /// The pool of a swarm as its balancer hosts report it.
 pub async fn pool_seen(sim: &Rc<Sim>, console: usize, swarm: usize) -> PoolSeen {
     let pool = format!("p{swarm}");
@@ -181,7 +193,7 @@ pub async fn pool_seen(sim: &Rc<Sim>, console: usize, swarm: usize) -> PoolSeen 
         }
     }
     if sets.len() > 1 {
-        seen.trouble.push("its balancer hosts disagree".into());
+        seen.trouble.push(DISAGREE.into());
     }
     seen
 }

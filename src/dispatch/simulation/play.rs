@@ -121,6 +121,7 @@ impl Sim {
         self.time.sleep(15_000).await;
         self.judge_what_is_left();
         for swarm in 0..self.scenario.swarms.len() {
+            planning::not_in_place(self, swarm);
             self.dispatch_once_more(swarm).await;
         }
         self.judge_what_is_left();

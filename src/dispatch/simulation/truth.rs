@@ -139,7 +139,7 @@ impl Truth {
 
     /// Nature ran a proc anew, or ended it: what was before is so under another pid.
     pub fn run_by_nature(&mut self, host: usize, name: &str, pid: Option<u32>) {
-        for course in self.courses.values_mut().filter(|course| course.outcome.is_none()) {
+        for course in self.courses.values_mut() {
             if let Some((_, before)) = course.before.procs.get_mut(&(host, name.to_string())) {
                 *before = pid;
             }
@@ -285,7 +285,13 @@ impl Course {
         if start != started {
             return Some(format!("started {started:?}, planned {start:?}"));
         }
-        let retire = self.plan.retire.iter().chain(&self.plan.lost).filter(|proc| !owed(&proc.host));
+        // Another dispatch of the swarm may have retired what this one owed.
+        let there = |old: &PlannedProc| {
+            let host = super::fleet::host_number(&old.host).and_then(|host| fleet.hosts.get(host));
+            let stopped = self.stopped.contains(&(old.host.clone(), old.name.clone()));
+            stopped || host.is_some_and(|host| host.procs.get(&old.name).is_some_and(|proc| proc.instance() == old.instance))
+        };
+        let retire = self.plan.retire.iter().chain(&self.plan.lost).filter(|proc| !owed(&proc.host) && there(proc));
         let retire: BTreeSet<_> = retire.map(|proc| (proc.host.clone(), proc.name.clone())).collect();
         let stopped: BTreeSet<_> = self.stopped.iter().filter(|(host, _)| !owed(host)).cloned().collect();
         if retire != stopped {
