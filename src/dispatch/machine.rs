@@ -270,10 +270,15 @@ impl Run {
         if self.paying {
             next.records.extend(self.steps.iter().filter(|step| !is_closed(step.state)).cloned());
         }
-        if self.undoing || self.paying || self.past_return() {
+        if self.undoing || self.paying {
             return;
         }
-        for step in self.steps.iter_mut().filter(|step| step.phase == Phase::Prove && step.state == StepState::Done) {
+        // In place, what serves already is left alone; what is still to be routed is not.
+        let past = self.past_return();
+        let to_route = |step: &&Step| step.phase == Phase::Route && !is_closed(step.state);
+        let to_route: BTreeSet<u32> = self.steps.iter().filter(to_route).map(|step| step.batch).collect();
+        let again = |step: &Step| step.phase == Phase::Prove && step.state == StepState::Done && (!past || to_route.contains(&step.batch));
+        for step in self.steps.iter_mut().filter(|step| again(step)) {
             step.state = StepState::Pending;
             next.records.push(step.clone());
         }

@@ -6,6 +6,7 @@ use super::hands::Hands;
 use super::leasing::Held;
 use super::planning;
 use super::scenario::Happening;
+use super::scripts::{Expect, Fence};
 use super::sim::{Heard, Place, Sim};
 use super::time::Mailbox;
 use super::truth::By;
@@ -142,6 +143,11 @@ impl Sim {
         if let Some(pool) = &plan.pool {
             self.ask_store(console, true, |store| store.claim_pool(&pool.balancer, &pool.pool, &plan.swarm_id)).await?;
         }
+        let swarm = planning::swarm_number(&plan.swarm_id);
+        let owed: Vec<usize> = self.owed_edges(swarm).into_iter().filter(|edge| self.edges_of(plan).contains(edge)).collect();
+        for edge in owed.into_iter().filter(|_| plan.pool.is_some()) {
+            self.bring_right(console, swarm, edge, held).await?;
+        }
         let before = self.reserve(console, plan).await?;
         let hands = self.hands(console, plan, held, before, true)?;
         let mut dispatch = planning::header(plan, &self.holder(console));
@@ -173,7 +179,7 @@ impl Sim {
         }
         let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
         let mut before = Snapshot::default();
-        for edge in 0..self.scenario.edges {
+        for edge in self.edges_of(plan) {
             let name = pool.pool.clone();
             let text = self.call(console, Place::Edge(edge), |script| script.read_pool(name)).await?;
             before.0.insert(edge_name(edge), Was { text, written: None });
@@ -181,6 +187,8 @@ impl Sim {
         let text = serde_json::to_string(&before).map_err(|error| Fault::failed(error.to_string()))?;
         self.ask_store(console, true, |store| {
             store.keep_text("pool before", &plan.id, &text);
+            let left = (0..self.scenario.edges).filter(|edge| !self.edges_of(plan).contains(edge));
+            self.owed_pools.borrow_mut().extend(left.map(|edge| (planning::swarm_number(&plan.swarm_id), edge)));
             Ok(())
         })
         .await?;
@@ -195,12 +203,13 @@ impl Sim {
         if all && away.iter().any(|host| needed(&host)) {
             return Err(Fault::unreachable(format!("{away:?} do not answer")));
         }
-        if plan.pool.is_some() && (0..self.scenario.edges).any(|edge| !self.reachable(console, Place::Edge(edge))) {
+        let edges = self.edges_of(plan);
+        if plan.pool.is_some() && edges.iter().any(|edge| !self.reachable(console, Place::Edge(*edge))) {
             return Err(Fault::unreachable("a balancer host does not answer"));
         }
         let by = By { dispatch: plan.id.clone(), swarm: plan.swarm_id.clone(), epoch: held.epoch() };
         let give_up = Rc::new(Cell::new(false));
-        Ok(Hands { sim: Rc::clone(self), console, plan: Rc::clone(plan), by: Rc::new(by), hosts, before, give_up })
+        Ok(Hands { sim: Rc::clone(self), console, plan: Rc::clone(plan), by: Rc::new(by), hosts, edges, before, give_up })
     }
 
     /// Takes the lease of a dispatch that nobody carries, and carries it as asked.
@@ -259,7 +268,6 @@ impl Sim {
         {
             run.undoing = true;
             run.cause.get_or_insert(fault);
-            self.truth.borrow_mut().cancelled(&plan.id);
         }
         Ok((run, self.carrying(console, hands, held, dispatch)))
     }
@@ -286,12 +294,55 @@ impl Sim {
         }
     }
 
+    /// Balancer hosts that a plan does not leave out.
+    fn edges_of(&self, plan: &Plan) -> Vec<usize> {
+        let left_out = |edge: &usize| plan.pool.as_ref().is_some_and(|pool| pool.left_out.contains(&edge_name(*edge)));
+        (0..self.scenario.edges).filter(|edge| !left_out(edge)).collect()
+    }
+    pub fn owed_edges(&self, swarm: usize) -> Vec<usize> {
+        self.owed_pools.borrow().iter().filter(|(owed, _)| *owed == swarm).map(|(_, edge)| *edge).collect()
+    }
+
+    /// Gives a balancer host the pool as those that count have it; from then on it counts.
+    async fn bring_right(self: &Rc<Sim>, console: usize, swarm: usize, edge: usize, held: &Rc<Held>) -> Result<()> {
+        let (pool, owed) = (format!("p{swarm}"), self.owed_edges(swarm));
+        let mut wanted = BTreeSet::new();
+        for counted in (0..self.scenario.edges).filter(|edge| !owed.contains(edge)) {
+            wanted.insert(self.read_pool(console, counted, &pool).await?);
+        }
+        let (Some(wanted), 1) = (wanted.pop_first(), wanted.len()) else { return Err(Fault::refused(planning::DISAGREE)) };
+        let by = By { dispatch: String::new(), swarm: planning::swarm_id(swarm), epoch: held.epoch() };
+        let fence = Fence { key: format!("pool/edge/{pool}"), by: Rc::new(by) };
+        held.may_act()?;
+        let text = Some(fleet::pool_text(&wanted));
+        self.call(console, Place::Edge(edge), |script| script.change_pool(pool, text, Expect::Anything, fence)).await?;
+        self.ask_store(console, true, |_| {
+            self.owed_pools.borrow_mut().remove(&(swarm, edge));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Balancer hosts that are back get the pools that they are owed.
+    async fn pay_pools(self: &Rc<Sim>, console: usize) -> Result<()> {
+        let all: Vec<(usize, usize)> = self.owed_pools.borrow().iter().copied().collect();
+        for (swarm, edge) in all.into_iter().filter(|(_, edge)| self.reachable(console, Place::Edge(*edge))) {
+            let by = Rc::new(By { dispatch: String::new(), swarm: planning::swarm_id(swarm), epoch: 0 });
+            let fence = Fence { key: format!("pool/edge/p{swarm}"), by };
+            let seen = self.call(console, Place::Edge(edge), |script| script.raise_pool(fence)).await?;
+            let held = self.acquire(console, &rules::lease_name(&planning::swarm_id(swarm)), "", seen).await?;
+            self.bring_right(console, swarm, edge, &held).await.ok();
+            held.release().await?;
+        }
+        Ok(())
+    }
+
     /// The highest epoch that the pool's balancer hosts have seen; nothing where one does not answer.
     async fn pool_epoch(self: &Rc<Sim>, console: usize, plan: &Plan) -> u64 {
         let Some(pool) = &plan.pool else { return 0 };
         let by = Rc::new(By { dispatch: plan.id.clone(), swarm: plan.swarm_id.clone(), epoch: 0 });
-        let fence = super::scripts::Fence { key: format!("pool/{}/{}", pool.balancer, pool.pool), by };
-        let asked = (0..self.scenario.edges).map(|edge| {
+        let fence = Fence { key: format!("pool/{}/{}", pool.balancer, pool.pool), by };
+        let asked = self.edges_of(plan).into_iter().map(|edge| {
             let fence = fence.clone();
             self.call(console, Place::Edge(edge), |script| script.raise_pool(fence))
         });
@@ -342,9 +393,7 @@ impl Sim {
         for dispatch in self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await? {
             let world = self.observe(console, planning::swarm_number(&dispatch.swarm_id)).await?;
             let answers = |place: &String| match place.split_once('/') {
-                Some((balancer, pool)) => {
-                    world.pool(balancer, pool).is_some_and(|seen| seen.trouble.iter().all(|trouble| trouble == planning::DISAGREE))
-                }
+                Some((balancer, pool)) => world.pool(balancer, pool).is_some_and(|seen| seen.hosts.iter().all(|host| host.away.is_none())),
                 None => world.hosts.get(place).is_some_and(|seen| seen.is_ok()),
             };
             let places: BTreeSet<String> = dispatch.debts.iter().map(|debt| debt.host.clone()).filter(answers).collect();
@@ -352,7 +401,7 @@ impl Sim {
                 self.take_up(console, &dispatch, TakingUp::Pay(places)).await.ok();
             }
         }
-        Ok(())
+        self.pay_pools(console).await
     }
 
     /// Leases of processes that died, and ports of dispatches that are over or never began, are given back.

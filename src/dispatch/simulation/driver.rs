@@ -2,6 +2,7 @@
 
 use super::hands::Hands;
 use super::leasing::Held;
+use super::scenario::Sabotage;
 use super::sim::{Heard, Sim};
 use super::time::{Mailbox, Ms, TaskId};
 use crate::dispatch::driver::{Wish, progress};
@@ -50,35 +51,26 @@ impl Carrying {
             }
             let mut heard = self.heard.receive(&self.sim.time, Ms::MAX).await;
             next = Next::default();
-            let mut left = false;
-            while let Some(message) = heard {
-                match message {
-                    Heard::Answer(event, name) => {
-                        if let Some(ended) = tasks.iter().position(|(task, _)| *task == name) {
-                            tasks.remove(ended);
-                        }
-                        if matches!(event, Event::Failed(..)) {
-                            *failures.entry(name).or_default() += 1;
-                        }
-                        next.and_then(run.step(event, self.sim.now_ms()));
-                    }
-                    Heard::Wish(Wish::Undo(fault)) => {
-                        let turns = run.may_turn() && !run.paying && run.outcome.is_none();
-                        next.and_then(run.step(Event::Cancel(fault), self.sim.now_ms()));
-                        if turns {
-                            self.sim.truth.borrow_mut().cancelled(&self.hands.plan.id);
-                        }
-                    }
-                    Heard::Wish(Wish::Promote(who)) => next.and_then(run.step(Event::Promote(who), self.sim.now_ms())),
-                    Heard::Wish(Wish::GoWithout(host)) => next.and_then(run.step(Event::GoWithout(host), self.sim.now_ms())),
-                    Heard::Wish(Wish::Wait(ms)) => next.and_then(run.step(Event::Wait(ms), self.sim.now_ms())),
-                    Heard::Wish(Wish::Leave) => left = true,
+            // Answers that are there together are written together; a wish is gone about by itself.
+            while let Some(Heard::Answer(event, name)) = heard {
+                if let Some(ended) = tasks.iter().position(|(task, _)| *task == name) {
+                    tasks.remove(ended);
                 }
-                heard = self.heard.take();
+                if matches!(event, Event::Failed(..)) {
+                    *failures.entry(name).or_default() += 1;
+                }
+                next.and_then(run.step(event, self.sim.now_ms()));
+                heard = self.heard.take_if(|message| matches!(message, Heard::Answer(..)));
             }
-            if left {
-                break (Outcome::Interrupted, Some(Fault::interrupted("stopped between steps")));
-            }
+            let Some(Heard::Wish(wish)) = heard else { continue };
+            let event = match wish {
+                Wish::Undo(fault) => Event::Cancel(fault),
+                Wish::Promote(who) => Event::Promote(who),
+                Wish::GoWithout(host) => Event::GoWithout(host),
+                Wish::Wait(ms) => Event::Wait(ms),
+                Wish::Leave => break (Outcome::Interrupted, Some(Fault::interrupted("stopped between steps"))),
+            };
+            next.and_then(run.step(event, self.sim.now_ms()));
         };
         self.sim.time.abort(&tasks.into_iter().map(|(_, task)| task).collect::<Vec<_>>());
         ended
@@ -139,8 +131,15 @@ impl Carrying {
             if let Some(outcome) = run.outcome {
                 sim.say(|| format!("c{} {} ends {} {:?}", self.console, header.id, outcome.word(), header.debts));
             }
+            if run.outcome.is_some() && sim.scenario.sabotage == Some(Sabotage::PortsKept) {
+                let ports = plan.start.first().map(|proc| proc.port);
+                store.take_ports("h0", &ports.into_iter().collect::<Vec<_>>(), "nobody").ok();
+            }
             let mut truth = sim.truth.borrow_mut();
             truth.gone_without(&plan.id, run.lost_hosts());
+            if run.undoing && !run.paying {
+                truth.turned_round(&plan.id);
+            }
             if run.outcome.is_some() {
                 truth.ended(&header, &sim.fleet.borrow());
             }

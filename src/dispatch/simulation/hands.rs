@@ -1,7 +1,7 @@
 //! What each step does in a play: the same calls in the same order as the real hands, on hosts that may fail at any of them.
 
 use super::fleet::{edge_name, host_number, pool_nodes, pool_text};
-use super::scenario::VERSIONS;
+use super::scenario::{Sabotage, VERSIONS};
 use super::scripts::{Expect, Fence};
 use super::sim::{Place, Script, Sim};
 use super::time::Ms;
@@ -30,6 +30,8 @@ pub struct Hands {
     pub by: Rc<By>,
     /// Hosts that could be reached when they were opened.
     pub hosts: BTreeSet<String>,
+    /// Balancer hosts that the plan does not leave out.
+    pub edges: Vec<usize>,
     pub before: Snapshot,
     pub give_up: Rc<Cell<bool>>,
 }
@@ -91,7 +93,7 @@ impl Hands {
         F: Future<Output = Result<T>> + 'static,
     {
         let work = &work;
-        let calls = (0..self.sim.scenario.edges).map(|edge| async move {
+        let calls = self.edges.iter().copied().map(|edge| async move {
             self.sim.call(self.console, Place::Edge(edge), |script| work(edge, script)).await.map_err(|fault| fault.on(edge_name(edge)))
         });
         join_all(calls).await
@@ -167,7 +169,9 @@ impl Hands {
             }
         }
         self.uptests(host, &here).await?;
-        self.sim.truth.borrow_mut().proven(&self.by, &here);
+        if self.sim.scenario.sabotage != Some(Sabotage::NoProof) {
+            self.sim.truth.borrow_mut().proven(&self.by, &here);
+        }
         Ok(())
     }
 
@@ -271,15 +275,16 @@ impl Hands {
     async fn set(&self, desired: &BTreeSet<String>, fence: &Fence) -> Result<()> {
         let name = &self.pool()?.0.pool;
         let read = self.on_each(|_, script| script.read_pool(name.clone())).await;
-        let before: Vec<Option<Vec<u8>>> = read.into_iter().collect::<Result<_>>()?;
+        let read: Vec<Option<Vec<u8>>> = read.into_iter().collect::<Result<_>>()?;
+        let before: BTreeMap<usize, Option<Vec<u8>>> = self.edges.iter().copied().zip(read).collect();
         let changed = self
             .on_each(|edge, script| {
-                script.change_pool(name.clone(), Some(pool_text(desired)), Expect::Exactly(before[edge].clone()), fence.clone())
+                script.change_pool(name.clone(), Some(pool_text(desired)), Expect::Exactly(before[&edge].clone()), fence.clone())
             })
             .await;
         if let Some(fault) = changed.iter().find_map(|result| result.as_ref().err()) {
-            let back = before.iter().enumerate().filter(|(edge, _)| changed[*edge].is_ok());
-            let back: BTreeMap<_, _> = back.map(|(edge, text)| (edge_name(edge), Was { text: text.clone(), written: None })).collect();
+            let back = before.into_iter().zip(&changed).filter(|(_, result)| result.is_ok());
+            let back: BTreeMap<_, _> = back.map(|((edge, text), _)| (edge_name(edge), Was { text, written: None })).collect();
             self.restore(&Snapshot(back), fence).await?;
             return Err(fault.clone());
         }

@@ -21,7 +21,7 @@ mod time;
 mod truth;
 
 use play::{Played, play};
-use scenario::Scenario;
+use scenario::{Sabotage, Scenario};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -91,6 +91,25 @@ fn every_promise_holds_whatever_happens() {
     }
     if let Some((seed, played)) = broken.first_key_value() {
         panic!("{}", report(*seed, played));
+    }
+}
+
+/// What the simulator would say of mistakes that it is there to find.
+#[test]
+fn a_mistake_is_found_and_made_small() {
+    let mistakes = [
+        (Sabotage::NoFence, vec!["fenced", "ended is ended"]),
+        (Sabotage::NoProof, vec!["nothing unproven is routed", "old procs stay till the new ones serve"]),
+        (Sabotage::PortsKept, vec!["nothing is left behind"]),
+    ];
+    for (sabotage, promises) in mistakes {
+        let with = |seed| Scenario { sabotage: Some(sabotage), ..Scenario::of(seed) };
+        let found = (1..2_000).find_map(|seed| Some((seed, play(&with(seed), false).broken?)));
+        let (seed, broken) = found.unwrap_or_else(|| panic!("{sabotage:?} is not found"));
+        assert!(promises.contains(&broken.promise), "{sabotage:?} in seed {seed}: {broken:?}");
+        let small = shrink::shrink(&with(seed), broken.promise);
+        assert!(small.happenings.len() <= with(seed).happenings.len());
+        assert_eq!(play(&small, false).broken.unwrap().promise, broken.promise, "{}", small.lines());
     }
 }
 

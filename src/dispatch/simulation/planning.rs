@@ -1,13 +1,13 @@
 //! What an operator of a play has before anything runs: swarms, releases, plans.
 
-use super::fleet::entity;
+use super::fleet::{edge_name, entity};
 use super::sim::Sim;
 use crate::dispatch::machine;
 use crate::model::document::Kind;
 use crate::model::entity::Host;
 use crate::model::record::{Dispatch, Phase};
 use crate::model::release::{Build, BuildStatus, Release};
-use crate::model::world::{PoolSeen, World};
+use crate::model::world::{NodeState, PoolHost, PoolSeen, World};
 use crate::model::{Fault, Result};
 use crate::plan::{self, Plan, Shown, Want};
 use crate::store::{Change, Put};
@@ -182,17 +182,20 @@ pub const DISAGREE: &str = "its balancer hosts disagree";
 pub async fn pool_seen(sim: &Rc<Sim>, console: usize, swarm: usize) -> PoolSeen {
     let pool = format!("p{swarm}");
     let mut seen = PoolSeen { balancer: "edge".into(), pool: pool.clone(), ..PoolSeen::default() };
-    let mut sets = BTreeSet::new();
+    let owed = sim.owed_edges(swarm);
     for edge in 0..sim.scenario.edges {
+        let mut line = PoolHost { host: edge_name(edge), owed: owed.contains(&edge).then(String::new), ..PoolHost::default() };
         match sim.read_pool(console, edge, &pool).await {
-            Ok(nodes) => {
-                seen.nodes.extend(nodes.iter().cloned());
-                sets.insert(nodes);
-            }
-            Err(fault) => seen.trouble.push(fault.line()),
+            Ok(nodes) => line.nodes = nodes.into_iter().map(|node| (node, NodeState::Up)).collect(),
+            Err(fault) => line.away = Some(fault.what),
         }
+        seen.hosts.push(line);
     }
-    if sets.len() > 1 {
+    let counted: Vec<_> = seen.hosts.iter().filter(|host| host.counts()).collect();
+    seen.nodes = counted.iter().flat_map(|host| host.up()).collect();
+    if counted.is_empty() {
+        seen.trouble.push("no balancer host can be asked".into());
+    } else if counted.iter().any(|host| host.up() != seen.nodes) {
         seen.trouble.push(DISAGREE.into());
     }
     seen

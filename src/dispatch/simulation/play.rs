@@ -105,7 +105,8 @@ impl Sim {
         let busy = |sim: &Sim| sim.consoles.borrow().iter().any(|console| !console.carried.is_empty());
         for round in 0..40 {
             self.time.sleep(15_000).await;
-            let open = !self.store.open_dispatches().is_empty() || !self.store.owing_dispatches().is_empty();
+            let owing = !self.store.owing_dispatches().is_empty() || !self.owed_pools.borrow().is_empty();
+            let open = owing || !self.store.open_dispatches().is_empty();
             if round > 1 && !open && !busy(self) {
                 break;
             }
@@ -164,6 +165,10 @@ impl Sim {
         let (leases, ports) = (self.store.leases(), self.store.port_leases());
         if !leases.is_empty() || !ports.is_empty() {
             self.breaks(promise, format!("leases {leases:?}, ports {ports:?}"));
+        }
+        let owed = self.owed_pools.borrow().clone();
+        if !owed.is_empty() {
+            self.breaks("debts are paid", format!("balancer hosts are owed pools: {owed:?}"));
         }
         for swarm in 0..self.scenario.swarms.len() {
             let id = planning::swarm_id(swarm);

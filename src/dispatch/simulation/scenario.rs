@@ -161,6 +161,17 @@ pub struct SwarmOf {
     pub absent: &'static str,
 }
 
+/// A mistake that somebody could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Scripts do not compare epochs.
+    NoFence,
+    /// What does not pass its uptests counts as proven.
+    NoProof,
+    /// Ports are not given back.
+    PortsKept,
+}
+
 /// Everything that a play is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
@@ -174,6 +185,8 @@ pub struct Scenario {
     /// Whether consoles resume by themselves what a dead process left.
     pub automatic: bool,
     pub swarms: Vec<SwarmOf>,
+    /// What is broken on purpose, to see that it is found.
+    pub sabotage: Option<Sabotage>,
     /// When what happens.
     pub happenings: Vec<(Ms, Happening)>,
 }
@@ -209,6 +222,7 @@ impl Scenario {
             consoles,
             automatic: chance.once_in("automatic", 0, 2),
             swarms,
+            sabotage: None,
             happenings: Vec::new(),
         };
         for swarm in 0..scenario.swarms.len() {

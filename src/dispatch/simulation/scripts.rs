@@ -2,7 +2,7 @@
 //! (`hosts::procs`, `balancers::nginx`), so that each can be cut short anywhere.
 
 use super::fleet::{self, SimHost, SimProc};
-use super::scenario::App;
+use super::scenario::{App, Sabotage};
 use super::sim::{Place, Script};
 use super::time::Ms;
 use super::truth::By;
@@ -45,10 +45,10 @@ impl Script {
         let result = async {
             self.act(1, 10).await?;
             let seen = self.host().fences.get(&fence.key).copied().unwrap_or(0);
-            if seen > fence.by.epoch {
+            if seen > fence.by.epoch && self.sim.scenario.sabotage != Some(Sabotage::NoFence) {
                 return Err(Fault::refused(format!("the lease was lost: epoch {seen} was seen here, ours is {}", fence.by.epoch)));
             }
-            self.host().fences.insert(fence.key.clone(), fence.by.epoch);
+            self.host().fences.insert(fence.key.clone(), seen.max(fence.by.epoch));
             self.sim.truth.borrow_mut().reached(self.place, fence);
             work().await
         }
@@ -101,7 +101,10 @@ impl Script {
             let there = self.host().procs.get(&planned.name).map(|proc| (proc.instance().to_string(), proc.known));
             match there {
                 Some((instance, _)) if instance != planned.instance => return Err(Fault::refused("is there already and is another proc")),
-                Some((_, true)) => continue,
+                Some((_, true)) => {
+                    sim.truth.borrow_mut().started(&fence.by, self.host_number(), &planned.name, &sim.fleet.borrow());
+                    continue;
+                }
                 Some((_, false)) => drop(self.host().procs.remove(&planned.name)),
                 None => {}
             }

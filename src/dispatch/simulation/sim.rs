@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::store::Liveness;
 use crate::store::memory::Memory;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::rc::Rc;
 
@@ -65,6 +65,8 @@ pub struct Sim {
     pub plans: RefCell<BTreeMap<String, Rc<Plan>>>,
     /// Hosts as any process saw them last.
     pub seen: RefCell<BTreeMap<String, HostSeen>>,
+    /// Balancer hosts that are owed a swarm's pool (swarm, balancer host), as the store keeps it.
+    pub owed_pools: RefCell<BTreeSet<(usize, usize)>>,
     /// What happened, for a seed that failed; none when nobody reads it.
     pub trace: RefCell<Option<Vec<String>>>,
     pub calm: Cell<bool>,
@@ -88,6 +90,7 @@ impl Sim {
             trouble: RefCell::default(),
             plans: RefCell::default(),
             seen: RefCell::default(),
+            owed_pools: RefCell::default(),
             trace: RefCell::new(traced.then(Vec::new)),
             calm: Cell::new(false),
             scenario,

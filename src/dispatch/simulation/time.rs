@@ -141,6 +141,11 @@ impl<M> Mailbox<M> {
     pub fn take(&self) -> Option<M> {
         self.inner.0.borrow_mut().pop_front()
     }
+    /// The next message, when it is such a one.
+    pub fn take_if(&self, which: impl Fn(&M) -> bool) -> Option<M> {
+        let mut messages = self.inner.0.borrow_mut();
+        if messages.front().is_some_and(which) { messages.pop_front() } else { None }
+    }
     /// The next message, or none when `limit` has passed.
     pub async fn receive(&self, time: &Time, limit: Ms) -> Option<M> {
         let end = time.now().saturating_add(limit);

@@ -38,8 +38,10 @@ pub struct Course {
     proven: BTreeMap<(String, String), u64>,
     /// Hosts that it went on without.
     lost: BTreeSet<String>,
+    /// Balancer hosts that its plan does not leave out.
+    edges: Vec<usize>,
     pool_changed: Ms,
-    pub cancelled: bool,
+    turned: bool,
     pub outcome: Option<Outcome>,
     /// A later dispatch of the swarm began since: what was before is not any more.
     overtaken: bool,
@@ -85,6 +87,7 @@ impl Truth {
         for course in self.courses.values_mut().filter(|course| course.plan.swarm_id == plan.swarm_id) {
             course.overtaken = true;
         }
+        let left_out = plan.pool.as_ref().map(|pool| pool.left_out.clone()).unwrap_or_default();
         let course = Course {
             plan: Rc::clone(plan),
             before: swarm_now(fleet, &plan.swarm_id, plan.pool.as_ref()),
@@ -93,8 +96,9 @@ impl Truth {
             sent: BTreeMap::new(),
             proven: BTreeMap::new(),
             lost: BTreeSet::new(),
+            edges: (0..fleet.edges.len()).filter(|edge| !left_out.contains(&edge_name(*edge))).collect(),
             pool_changed: 0,
-            cancelled: false,
+            turned: false,
             outcome: None,
             overtaken: false,
         };
@@ -119,7 +123,8 @@ impl Truth {
         if matches!(ended, Some(Outcome::Done | Outcome::Undone)) {
             self.break_promise("ended is ended", format!("{by:?} changed {place:?} after it ended {ended:?}"));
         }
-        if !self.courses.contains_key(&by.dispatch) {
+        // Upkeep brings balancer hosts right without a dispatch.
+        if !self.courses.contains_key(&by.dispatch) && !by.dispatch.is_empty() {
             self.break_promise("nothing before the journal", format!("{by:?} changed {place:?} and is in no journal"));
         }
         self.courses.get_mut(&by.dispatch)
@@ -161,12 +166,15 @@ impl Truth {
         let Some(course) = self.acting(by, Place::Host(host), &by.swarm) else { return };
         let node = format!("{}:{}", host_name(host), proc.port);
         let of_pool = course.plan.pool.as_ref();
-        let routed =
-            of_pool.is_some_and(|pool| fleet.edges.iter().any(|edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool)).contains(&node)));
+        let routed = of_pool.is_some_and(|pool| course.pools(fleet, pool).any(|(_, nodes)| nodes.contains(&node)));
         let is_new = course.plan.start.iter().any(|new| new.instance == proc.instance());
         let early = if is_new { None } else { course.too_early(proc.instance(), fleet, now) };
         if !is_new {
             course.stopped.insert((host_name(host), name.to_string()));
+        }
+        // What another dispatch paid meanwhile is not as it was before.
+        for other in self.courses.iter_mut().filter(|(id, _)| **id != by.dispatch).map(|(_, other)| other) {
+            other.before.procs.remove(&(host, name.to_string()));
         }
         if routed {
             self.break_promise("removed before it is stopped", format!("{by:?} stops {name} on web{host}, which is in the pool"));
@@ -219,9 +227,9 @@ impl Truth {
         course.outcome = Some(outcome);
         let wrong = match outcome {
             Outcome::Undone => course.not_before(fleet).map(|how| ("undone is before", how)),
-            Outcome::Done if course.cancelled => Some(("a cancel undoes", "it was cancelled and ended done".into())),
+            Outcome::Done if course.turned => Some(("who turns round does not end done", "it did".into())),
             Outcome::Done => course.not_planned(dispatch, fleet).map(|how| ("the plan is what happens", how)),
-            _ if dispatch.debts.is_empty() && !course.plan.in_place => {
+            _ if dispatch.debts.is_empty() && !course.plan.in_place && !course.overtaken => {
                 Some(("what is owed is listed", "it failed and lists no debt".into()))
             }
             _ => None,
@@ -233,6 +241,12 @@ impl Truth {
 }
 
 impl Course {
+    /// The nodes of a pool on each balancer host that its plan does not leave out.
+    fn pools<'a>(&'a self, fleet: &'a Fleet, pool: &'a PoolChange) -> impl Iterator<Item = (usize, BTreeSet<String>)> + 'a {
+        let nodes = |edge: &usize| (*edge, super::fleet::pool_nodes(fleet.edges[*edge].pools.get(&pool.pool)));
+        self.edges.iter().map(nodes)
+    }
+
     /// Whether a node that was not in the pool may be: this holder has proven who answers there, or it was there before.
     fn may_route(&self, node: &str, epoch: u64, fleet: &Fleet) -> bool {
         let proven = |proc: &PlannedProc| self.proven.get(&(proc.host.clone(), proc.name.clone())) == Some(&epoch);
@@ -260,8 +274,7 @@ impl Course {
             return None;
         }
         let Some(pool) = &self.plan.pool else { return None };
-        for (number, edge) in fleet.edges.iter().enumerate() {
-            let nodes = super::fleet::pool_nodes(edge.pools.get(&pool.pool));
+        for (number, nodes) in self.pools(fleet, pool) {
             if let Some(proc) = stay().find(|proc| !nodes.contains(&proc.node)) {
                 return Some(format!("{} is not in the pool on {}", proc.node, edge_name(number)));
             }
@@ -306,9 +319,8 @@ impl Course {
         let pool = self.plan.pool.as_ref().filter(|_| !self.overtaken)?;
         let absent = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && self.lost.contains(&proc.host));
         let after: BTreeSet<String> = pool.after.iter().filter(|node| !absent(node)).cloned().collect();
-        let nodes = |edge: &super::fleet::Edge| super::fleet::pool_nodes(edge.pools.get(&pool.pool));
-        let differs = fleet.edges.iter().map(nodes).find(|nodes| *nodes != after);
-        differs.map(|nodes| format!("the pool holds {nodes:?}, planned {after:?}"))
+        let differs = self.pools(fleet, pool).find(|(_, nodes)| *nodes != after);
+        differs.map(|(_, nodes)| format!("the pool holds {nodes:?}, planned {after:?}"))
     }
 
     /// The procs that are this swarm's when it ended done: (host, instance).
@@ -319,10 +331,10 @@ impl Course {
 }
 
 impl Truth {
-    /// An operator's cancel was heard before the point of no return.
-    pub fn cancelled(&mut self, dispatch: &str) {
+    /// It is written down that a dispatch goes back.
+    pub fn turned_round(&mut self, dispatch: &str) {
         if let Some(course) = self.courses.get_mut(dispatch) {
-            course.cancelled = true;
+            course.turned = true;
         }
     }
 }

@@ -252,6 +252,10 @@ impl Memory {
         let Some(before) = tables.dispatches.get(id) else {
             return Err(Fault::failed(format!("the dispatch {id} is not in the store")));
         };
+        let open = |outcome: Option<Outcome>| outcome.is_none_or(|outcome| outcome == Outcome::Interrupted);
+        if open(entry.dispatch.outcome) && !open(before.outcome) {
+            return Err(Fault::refused(format!("dispatch {} has ended", entry.dispatch.number)));
+        }
         let (ended, steps) = (before.outcome == Some(Outcome::Done), before.steps.clone());
         let mut changed = Changed { objects: BTreeMap::new(), revisions: BTreeMap::new(), saved: Vec::new() };
         if !entry.changes.is_empty() {

@@ -133,6 +133,11 @@ async fn journal(store: &impl DispatchStore) {
     assert_eq!(store.runs_of("1", 9).await.unwrap().len(), 1, "ending twice is ending once");
     assert_eq!(store.port_leases().await.unwrap()["h1"].keys().copied().collect::<Vec<_>>(), [5001]);
     assert_eq!(store.by_id("db-id").await.unwrap().unwrap().text, "live");
+    // The answer to that may have been lost: whoever wrote it cannot make it one that was interrupted.
+    let interrupted = crate::model::record::Dispatch { outcome: Some(Outcome::Interrupted), ..first.clone() };
+    let late = Entry { dispatch: &interrupted, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 6 };
+    assert_eq!(store.record(&late).await.unwrap_err().kind, FaultKind::Refused);
+    assert_eq!(store.dispatch("d1").await.unwrap().unwrap().outcome, Some(Outcome::Done));
     let owing: Vec<String> = store.owing_dispatches().await.unwrap().into_iter().map(|dispatch| dispatch.id).collect();
     assert_eq!(owing, ["d1"]);
     first.debts.clear();
