@@ -121,12 +121,6 @@ impl RealHands {
         self.plan.start.iter().filter(|proc| proc.batch <= batch && !lost.contains(&proc.host)).collect()
     }
 
-    /// Nodes of a stage of the pool, without new ones on lost hosts: those were never proven.
-    fn nodes(&self, planned: &[String], lost: &BTreeSet<String>) -> BTreeSet<String> {
-        let unproven = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
-        planned.iter().filter(|node| !unproven(node)).cloned().collect()
-    }
-
     fn stage(&self, batch: u32) -> Result<&crate::plan::PoolStage> {
         let stage = self.plan.pool.as_ref().and_then(|pool| pool.stages.get(batch as usize));
         stage.ok_or_else(|| Fault::failed(format!("the plan says nothing of the pool in batch {}", batch + 1)))
@@ -215,7 +209,7 @@ impl RealHands {
     /// Old and new serve together from here; in place the old ones of the batch are gone.
     async fn route(&self, batch: u32, lost: &BTreeSet<String>) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
-        let nodes = self.nodes(&self.stage(batch)?.route, lost);
+        let nodes = self.plan.proven_of(&self.stage(batch)?.route, lost)?;
         // The old ones may be dead: that may be what this dispatch mends.
         let kept = self.plan.keep.iter();
         balancer.reaches(&kept.chain(self.new_until(batch, lost)).map(|proc| proc.node.clone()).collect()).await?;
@@ -229,7 +223,7 @@ impl RealHands {
     async fn drain(&self, batch: u32, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
         let stage = self.stage(batch)?;
-        let nodes = self.nodes(&stage.drain, lost);
+        let nodes = self.plan.proven_of(&stage.drain, lost)?;
         let earlier = match (self.plan.in_place, batch.checked_sub(1)) {
             (false, _) => &stage.route,
             (true, None) => &pool.before,
