@@ -111,14 +111,16 @@ fn restart_supervisor(fleet: &Fleet, host: &str) {
 fn a_host_that_breaks_while_a_dispatch_is_under_way_is_named_and_what_serves_goes_on() {
     let Some(fleet) = Fleet::up() else { return };
     a_day_behind(&fleet, "web02");
-    let deck = Deck::ready(&fleet, &HOSTS);
+    let mut deck = Deck::ready(&fleet, &HOSTS);
     deck.notices_soon();
+    deck.document = deck.with("    settle: 1s\n", "    settle: 1s\n    lost_after: 5s\n");
+    deck.apply(&deck.document).ended(0);
     // A clock that is a day off changes nothing.
     deck.done(&["--version", "v1"]);
     deck.done(&["--version", "v2"]);
     deck.done(&["--version", "v1"]);
     let requests = Requests::start(&fleet);
-    let lost = ["the connection was lost", "does not answer", "did not end", "cannot be reached"];
+    let lost = ["the connection was lost", "does not answer", "did not end", "did not answer"];
 
     broken(&fleet, &deck, "start", &lost, |host| fleet.cut(host), |host| fleet.heal(host));
     broken(&fleet, &deck, "prove", &lost, |host| fleet.freeze(host), |host| fleet.thaw(host));
@@ -151,8 +153,10 @@ fn a_host_that_breaks_while_a_dispatch_is_under_way_is_named_and_what_serves_goe
 #[test]
 fn a_host_whose_plug_is_pulled_starts_nothing_half_made_when_it_comes_back() {
     let Some(fleet) = Fleet::of(&["web01", "lb01"]) else { return };
-    let deck = Deck::ready(&fleet, &["web01"]);
+    let mut deck = Deck::ready(&fleet, &["web01"]);
     deck.notices_soon();
+    deck.document = deck.with("    settle: 1s\n", "    settle: 1s\n    lost_after: 5s\n");
+    deck.apply(&deck.document).ended(0);
     deck.done(&["--version", "v1"]);
     let old = programs(&fleet, &["web01"], "shop-");
     // Held where the new procs are on the disk and Supervisor may not know of them yet.
@@ -294,6 +298,7 @@ fn an_operators_machine_that_breaks_loses_nothing_and_two_of_them_never_meet() {
     running.said("start: begun");
     let mut filler = std::fs::File::create(small.join("filler")).unwrap();
     while filler.write_all(&[0; 4096]).is_ok() {}
+    drop(filler);
     drop(hold);
     let ran = running.end().ended(5);
     assert!(ran.stdout.contains("the store cannot be written") && ran.stdout.contains("disk space"), "{ran:?}");
