@@ -4,7 +4,7 @@ use super::args::{Adopt, Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
 use super::print::{self, Report, err, out};
 use crate::deck::look::EditTarget;
-use crate::deck::{Deck, Outside, demo};
+use crate::deck::{Deck, Outside, PoolVerb, demo};
 use crate::model::document::Kind;
 use crate::model::record::Event;
 use crate::model::shown::shown;
@@ -174,10 +174,7 @@ pub async fn proc(deck: &Deck, verb: &str, args: &ProcArgs) -> Result<Report> {
 
 pub async fn adopt(deck: &Deck, what: Adopt) -> Result<Report> {
     let Adopt::Pool { name, yes } = what;
-    confirmed(&format!("adopt pool {name}?"), yes.yes)?;
-    let nodes = deck.pool_adopt(&name, &yes.why).await?;
-    let said = if nodes.is_empty() { "no nodes".into() } else { nodes.join(" ") };
-    Ok(Report::text(format!("pool {name} is ours now; it holds {said}\n"), json!({"pool": name, "nodes": nodes})))
+    super::balancers::on_pool(deck, &name, PoolVerb::Adopt, &yes).await
 }
 
 pub async fn uptest(deck: &Deck, swarm: &str) -> Result<Report> {
@@ -251,7 +248,7 @@ pub async fn audit(deck: &Deck, who: Option<&str>, object: Option<&str>) -> Resu
 
 pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> {
     match command {
-        None => get(deck, "hosts", None).await,
+        None | Some(HostCommand::Evacuate { .. } | HostCommand::RePlace { .. }) => get(deck, "hosts", None).await,
         Some(HostCommand::Check { name }) => {
             let missing = deck.host_check(&name).await?;
             let text = if missing.is_empty() {

@@ -1,7 +1,7 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::Secret;
 use crate::deck::look::{DispatchRequest, EditTarget};
+use crate::deck::{PoolPlan, PoolVerb, Secret};
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub enum Effect {
         verb: &'static str,
         host: String,
     },
+    /// Makes the plan of a verb on a pool; nothing is changed.
+    PlanPool {
+        pool: String,
+        verb: PoolVerb,
+    },
+    /// Does exactly that.
+    Pool(PoolPlan),
     Cancel {
         dispatch: String,
     },
@@ -95,6 +102,7 @@ impl Effect {
             | Effect::QuitAndUndo(_)
             | Effect::Execute { .. }
             | Effect::Proc { .. }
+            | Effect::Pool(_)
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -106,6 +114,7 @@ impl Effect {
             | Effect::Suspend
             | Effect::Refresh
             | Effect::Plan { .. }
+            | Effect::PlanPool { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

@@ -1,5 +1,6 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
+use crate::deck::PoolPlan;
 use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
@@ -41,6 +42,8 @@ pub enum Msg {
         echo: bool,
     },
     Executed(Result<String>),
+    /// The plan of a verb on a pool.
+    PoolPlanned(Result<PoolPlan>),
     BuildStarted(Result<String>),
     /// A verb answered with one line.
     Said(Result<String>),

@@ -35,13 +35,8 @@ impl Deck {
         let hosts =
             known_hosts(plan).iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
         let Some(pool) = &plan.pool else { return hosts };
-        let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await else { return hosts };
-        let fence = crate::balancers::Fence {
-            installation: self.store.installation().to_string(),
-            key: format!("pool/{}/{}", pool.balancer, pool.pool),
-            epoch: 0,
-            root: opened.root(),
-        };
+        let Ok(opened) = self.open_change(catalog, pool, |link| link).await else { return hosts };
+        let fence = self.pool_fence(&opened, &pool.balancer, &pool.pool, 0);
         hosts.max(opened.balancer.raise(&fence).await.unwrap_or(0))
     }
 
@@ -55,9 +50,10 @@ impl Deck {
             self.store.take_ports(host_id, ports, &plan.id).await?;
         }
         let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
-        let opened = self.open_balancer(catalog, &pool.balancer).await?;
+        let opened = self.open_change(catalog, pool, |link| link).await?;
         let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
         self.store.keep("pool before", &plan.id, &before, self.now_ms()).await?;
+        self.owe_pool(plan).await?;
         Ok(before)
     }
 
@@ -87,7 +83,7 @@ impl Deck {
             }
         }
         let opened = match &plan.pool {
-            Some(pool) => Some(self.open_balancer_over(catalog, &pool.balancer, acting).await?),
+            Some(pool) => Some(self.open_change(catalog, pool, acting).await?),
             None => None,
         };
         let artifact =

@@ -17,6 +17,7 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+mod pools;
 mod prepare;
 mod proc_verbs;
 pub mod verbs;
@@ -25,9 +26,10 @@ pub mod verbs;
 mod tests;
 
 pub use apply::{Applied, ObjectChange};
-pub use carry::{Carried, Stop};
+pub use carry::{Carried, Stop, Upkept};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
+pub use pools::{PoolPlan, PoolVerb};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
 

@@ -368,7 +368,7 @@ impl Deck {
             let origin = if file == "env" { compiled.env_origin(key) } else { compiled.config_origin(&path) };
             origin.map_or_else(|| "earlier release".to_string(), |origin| origin.layer.to_string())
         };
-        plan::make(&Want {
+        let plan = plan::make(&Want {
             id: &self.new_id(),
             verb: request.verb(),
             who: &self.who,
@@ -392,7 +392,9 @@ impl Deck {
             }),
             indebted: &indebted,
             go_on: request.go_on,
-        })
+        })?;
+        self.refuse_taken(catalog, plan.pool.as_ref()).await?;
+        Ok(plan)
     }
 
     /// As an ordinary user, the local host can run procs only as oneself (issue: Hosts).

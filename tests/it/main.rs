@@ -4,6 +4,7 @@
 mod support;
 
 mod bad_input;
+mod balancers;
 mod boundaries;
 mod console;
 mod crash;
@@ -13,3 +14,4 @@ mod fixtures;
 mod fleet;
 mod main_job;
 mod requests;
+mod rollout;

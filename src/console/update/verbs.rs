@@ -124,6 +124,8 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
             };
             confirm(state, Confirm::new(format!("Provision {host}?"), lines, vec![go]));
         }
+        ("repair", Target::Swarm(id)) => return super::pools::repair(state, id),
+        ("drain" | "put-back", Target::Proc(host, name)) => return super::pools::node(state, verb, host, name),
         (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
         ("cancel", Target::Dispatch(id)) => {
             let lines = vec![
