@@ -1,7 +1,8 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
-use crate::deck::PoolPlan;
-use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{EditDocument, EditTarget, LogLine, Look, Target};
+use crate::deck::wave::WavePlan;
+use crate::deck::{PoolPlan, StrayPlan};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crossterm::event::KeyEvent;
@@ -30,6 +31,11 @@ pub enum Msg {
         ticket: u64,
         plan: Box<Result<Plan>>,
     },
+    /// Why something is as it is, as lines.
+    Why {
+        target: Target,
+        lines: Result<Vec<String>>,
+    },
     /// A line while a ticket's answer is awaited.
     Progress {
         ticket: u64,
@@ -41,7 +47,27 @@ pub enum Msg {
         lines: Vec<String>,
         echo: bool,
     },
+    /// The plan of a verb on something out of place.
+    StrayPlanned(Result<StrayPlan>),
     Executed(Result<String>),
+    /// Nobody else is at the swarm any more, and what is different since the ticket's plan was made.
+    Freed {
+        ticket: u64,
+        moved: Result<Vec<String>>,
+    },
+    WavePlanned {
+        ticket: u64,
+        why: String,
+        plan: Box<Result<WavePlan>>,
+    },
+    WaveBegun(Result<String>),
+    /// The operator leaves while dispatches are carried here that the screen does not know of yet.
+    Leaving,
+    /// Dispatches under way are carried by a process without a screen now, or stay here.
+    HandedOver {
+        ticket: u64,
+        result: Result<()>,
+    },
     /// The plan of a verb on a pool.
     PoolPlanned(Result<PoolPlan>),
     BuildStarted(Result<String>),

@@ -3,6 +3,8 @@
 pub mod document;
 pub mod entity;
 pub mod fault;
+pub mod hold;
+pub mod life;
 pub mod merge;
 pub mod name;
 pub mod probe;
@@ -13,7 +15,10 @@ pub mod reference;
 pub mod release;
 pub mod secret;
 pub mod shown;
+pub mod stray;
 pub mod units;
+pub mod waiting;
+pub mod wave;
 pub mod world;
 pub mod yaml_text;
 

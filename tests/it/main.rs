@@ -15,3 +15,5 @@ mod fleet;
 mod main_job;
 mod requests;
 mod rollout;
+mod strays;
+mod why;

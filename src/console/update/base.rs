@@ -1,6 +1,6 @@
 //! Keys of lists and of the screens that only look.
 
-use super::{goto, palette, verbs};
+use super::{goto, leaving, palette, verbs};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
 use crate::console::rows::{columns, find};
@@ -42,8 +42,8 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             }
             return goto::pop(state);
         }
-        Action::Leave => return if state.layers.is_empty() { goto::leave(state) } else { goto::pop(state) },
-        Action::Stop => return goto::leave(state),
+        Action::Leave => return if state.layers.is_empty() { leaving::leave(state) } else { goto::pop(state) },
+        Action::Stop => return leaving::leave(state),
         Action::NextPane => goto::next_pane(state, 1),
         Action::PreviousPane => goto::next_pane(state, -1),
         Action::Tab(number) => return Tab::number(number).map(|tab| goto::tab(state, tab)).unwrap_or_default(),
@@ -80,7 +80,15 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::ClearMarks => state.marks.clear(),
         Action::Menu => verbs::open_menu(state),
         Action::Describe => text(state, TextKind::Describe),
-        Action::Why => text(state, TextKind::Why),
+        Action::Why => {
+            text(state, TextKind::Why);
+            let target = state.pointed();
+            if matches!(target, Target::Swarm(_) | Target::Proc(..) | Target::Host(_) | Target::Dispatch(_)) {
+                // What is known here is shown at once; what the hosts say takes its place.
+                state.why = None;
+                return vec![Effect::Why { target }];
+            }
+        }
         Action::Logs => return goto::logs(state, &state.pointed()),
         Action::Events => goto::events(state, &state.pointed()),
         Action::Edit => {
@@ -125,7 +133,7 @@ fn reorder(state: &mut State) {
 }
 
 fn markable(target: &Target) -> bool {
-    !matches!(target, Target::Nothing | Target::Event(_) | Target::Squad(_))
+    !matches!(target, Target::Nothing | Target::Event(_) | Target::Squad(_) | Target::Strays)
 }
 
 fn mark(state: &mut State) {

@@ -8,6 +8,7 @@ use crate::console::state::{State, TextKind};
 use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
 use crate::model::record::StepState;
+use crate::model::stray::Stray;
 use crate::model::world::{HostState, PoolSeen, Proc};
 use ratatui::layout::Position;
 
@@ -54,6 +55,11 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
     if !find::exists(look, target) {
         return vec![Line { role: Role::Dim, text: "It is gone.".into() }];
     }
+    if let (TextKind::Why, Some((of, lines))) = (kind, &state.why)
+        && of == target
+    {
+        return lines.iter().map(|text| answered(text)).collect();
+    }
     let mut lines = match (kind, target) {
         (TextKind::Why, Target::Swarm(id)) => find::swarm(look, id).map(|swarm| why_swarm(look, now, swarm)).unwrap_or_default(),
         (TextKind::Why, Target::Proc(host, name)) => find::proc(look, host, name).map(|proc| why_proc(look, proc)).unwrap_or_default(),
@@ -67,7 +73,8 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (_, Target::Dispatch(id)) => dispatch_lines(look, id),
         (_, Target::Ingredient(id)) => ingredient_lines(look, now, id),
         (_, Target::Event(seq)) => event_lines(look, *seq),
-        (_, Target::Nothing) => Vec::new(),
+        (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(state, stray)).unwrap_or_default(),
+        (_, Target::Strays | Target::Nothing) => Vec::new(),
     };
     let names = find::aliases(look, target);
     let last: Vec<_> =
@@ -78,6 +85,16 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         lines.extend(last.iter().map(|event| line(format!("  {} {:<5} {}", clock(event.at_ms), or_dash(&event.who), event.what))));
     }
     lines
+}
+
+/// A line of the deck's own answer.
+fn answered(text: &str) -> Line {
+    let role = match text.split(' ').next() {
+        Some("CAUSE") => Role::Wrong,
+        Some("ALSO" | "CHANGED" | "LIVES" | "NEXT") => Role::Title,
+        _ => Role::Text,
+    };
+    Line { role, text: text.to_string() }
 }
 
 fn why_swarm(look: &Look, now: i64, swarm: &SwarmLook) -> Vec<Line> {
@@ -246,6 +263,42 @@ fn proc_lines(proc: &Proc) -> Vec<Line> {
         fact("dispatch", stamp.dispatch),
         fact("instance", stamp.instance),
     ]
+}
+
+fn stray_lines(state: &State, stray: &Stray) -> Vec<Line> {
+    let (look, now) = (&state.look, state.now_ms);
+    let mut lines = vec![
+        title(&stray.name),
+        fact("kind", stray.kind.word()),
+        fact("place", &stray.place),
+        fact("port", stray.port.map(|port| format!("{port}, counted as used")).unwrap_or_default()),
+        fact("whose", &stray.whose),
+        fact(
+            "since",
+            if stray.since_ms > 0 { format!("{} ago, {}", age(now, stray.since_ms), date(stray.since_ms)) } else { String::new() },
+        ),
+        fact("known", if stray.ignored { "yes: it is no trouble" } else { "no" }),
+        line(""),
+        title("EVIDENCE"),
+    ];
+    let width = usize::from(state.size.0.saturating_sub(4)).max(20);
+    let evidence = stray.evidence.iter().flat_map(|evidence| super::footer::wrap(evidence, width));
+    lines.extend(evidence.map(|evidence| line(format!("  {evidence}"))));
+    lines.push(line(""));
+    lines.push(title("NEXT"));
+    let verbs = [
+        ("adopt", ".a adopt"),
+        ("retire", ".q retire"),
+        ("ignore", if stray.ignored { ".i take back that it is known" } else { ".i ignore, known" }),
+    ];
+    let can: Vec<&str> = verbs.iter().filter(|(verb, _)| stray.can(verb)).map(|(_, words)| *words).collect();
+    lines.push(line(format!("  {}", can.join("   "))));
+    if let Some(proc) = find::proc(look, &stray.place, &stray.name) {
+        lines.push(line(""));
+        lines.push(title("PROC"));
+        lines.extend(proc_lines(proc).into_iter().skip(1));
+    }
+    lines
 }
 
 fn host_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
