@@ -41,9 +41,9 @@ impl Deck {
                 None => None,
                 Some(lease) => match HolderLock::look(&self.home, &lease.holder) {
                     Liveness::Dead => None,
-                    Liveness::Alive => Some(lease),
-                    Liveness::Unknown if watch.is_dead(&lease, (self.outside.since_boot)(), crate::dispatch::rules::LIFE) => None,
-                    Liveness::Unknown => Some(lease),
+                    // It may be stopped, or on another machine: its beat decides.
+                    _ if watch.is_dead(&lease, (self.outside.since_boot)(), crate::dispatch::rules::LIFE) => None,
+                    Liveness::Alive | Liveness::Unknown => Some(lease),
                 },
             };
             if let Some(lease) = alive {

@@ -109,6 +109,11 @@ impl Store {
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
             .after_connect(move |connection, _| Box::pin(prepare_connection(connection, sqlite)))
+            // SQLite itself takes a transaction back when the disk is full; the library then holds it for open, for ever.
+            .before_acquire(|connection, _| {
+                let sound = !connection.is_in_transaction();
+                Box::pin(async move { Ok(sound) })
+            })
             .connect(&url)
             .await
             .map_err(fault)?;

@@ -7,7 +7,13 @@ use crate::model::{Fault, FaultKind, Result, shown::shown_lines};
 /// `listening PORT` prints the socket inode of everything that listens there (proc(5), /proc/net/tcp, state 0A).
 pub const PRELUDE: &str = r#"set -u
 umask 022
-fail() { kind=$1; shift; printf 'fault %s %s\n' "$kind" "$*" >&2; exit 1; }
+fail() {
+  kind=$1; shift
+  # A shell's own printf says only that there was an error.
+  case $*:$(df -P "${ROOT:-/}" 2>/dev/null | awk 'NR == 2 { print $4 }') in cannot*:0) echo 'No space left on device' >&2;; esac
+  printf 'fault %s %s\n' "$kind" "$*" >&2
+  exit 1
+}
 listening() {
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     awk -v port=":$(printf %04X "$1")" '$4 == "0A" && substr($2, length($2) - 4) == port { print $10 }'

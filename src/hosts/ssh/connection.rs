@@ -27,6 +27,9 @@ const HANDSHAKES_PER_JUMP: usize = 8;
 /// Session channels at once on one connection: sshd's default MaxSessions.
 pub const SESSIONS: usize = 10;
 
+/// What to do about a host that does not answer.
+pub const LOOK: &str = "see that it runs and that the network leads there";
+
 /// A connection that is logged in.
 pub struct Connection {
     pub session: Session,
@@ -258,7 +261,7 @@ async fn transport(config: &Config, via: Option<&Connection>) -> Result<Box<dyn 
         return Ok(Box::new(Kept::new(tokio::io::join(stdout, stdin), Group::new(child))));
     }
     let stream = TcpStream::connect((config.hostname.as_str(), config.port)).await;
-    let stream = stream.map_err(|error| Fault::unreachable(format!("{place} does not answer: {error}")))?;
+    let stream = stream.map_err(|error| Fault::unreachable(format!("{place} does not answer: {error}")).next(LOOK))?;
     drop(stream.set_nodelay(true));
     Ok(Box::new(stream))
 }
@@ -298,13 +301,13 @@ fn fault_of(name: &str, config: &Config, refusal: Refusal) -> Fault {
     let place = format!("{}:{}", config.hostname, config.port);
     match refusal {
         Refusal::Fault(fault) => fault.on(name),
-        Refusal::Ssh(error) => Fault::unreachable(format!("no SSH with {place}: {error}")).on(name),
+        Refusal::Ssh(error) => Fault::unreachable(format!("no SSH with {place}: {error}")).on(name).next(LOOK),
         Refusal::Unknown(key) => {
             Fault::refused(format!("its host key {} is still unknown after it was accepted", key.fingerprint())).on(name)
         }
         Refusal::Slow => {
             let limit = humantime::format_duration(Duration::from_secs(config.connect_timeout.as_secs()));
-            Fault::unreachable(format!("{place} does not answer within {limit}")).on(name)
+            Fault::unreachable(format!("{place} does not answer within {limit}")).on(name).next(LOOK)
         }
     }
 }

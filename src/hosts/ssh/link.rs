@@ -1,6 +1,6 @@
 //! The link to a host over SSH: scripts, uploads, followed output and sockets on its one connection.
 
-use super::connection::{Connection, Dialer};
+use super::connection::{Connection, Dialer, LOOK};
 use crate::hosts::kept::Kept;
 use crate::hosts::prompt::{self, Question, Secret};
 use crate::hosts::script;
@@ -242,6 +242,7 @@ impl SshLink {
         let out = tokio::time::timeout(limit + script::GRACE, both).await.map_err(|_| {
             Fault::unreachable(format!("a command did not end within {}", humantime::format_duration(limit + script::GRACE)))
                 .on(&self.spec.name)
+                .next(LOOK)
         })??;
         if script::ran_out(out.status, begun.elapsed(), limit) {
             let what = format!("a command took longer than its limit of {} and was ended", humantime::format_duration(limit));
@@ -251,7 +252,7 @@ impl SshLink {
     }
 
     fn lost(&self, when: &str) -> Fault {
-        Fault::unreachable(format!("the connection was lost {when}")).on(&self.spec.name)
+        Fault::unreachable(format!("the connection was lost {when}")).on(&self.spec.name).next(LOOK)
     }
 
     async fn relay(&self, ready: &Ready, path: &str) -> Result<Box<dyn Stream>> {
@@ -282,7 +283,8 @@ impl SshLink {
     }
 
     fn no_socket(&self, path: &str, why: &str) -> Fault {
-        Fault::unreachable(format!("the socket {path} does not open: {why}")).on(&self.spec.name)
+        let fault = Fault::unreachable(format!("the socket {path} does not open: {why}")).on(&self.spec.name);
+        fault.next(format!("see that whoever owns it runs there: swarmdeck hosts check {}", self.spec.name))
     }
 }
 

@@ -195,3 +195,25 @@ fn who_is_the_real_user() {
         assert_eq!(home::who(Some("op1\u{1b}[31m")), me, "not a user name");
     }
 }
+
+#[tokio::test]
+async fn a_disk_that_was_full_is_written_to_again_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&dir.path().join("store.sqlite")).await.unwrap();
+    let big = "x".repeat(1 << 20);
+    // Each of its connections takes this for the size of the disk.
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        let mut connection = store.pool.acquire().await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *connection).await.unwrap();
+        all.push(connection);
+    }
+    drop(all);
+    let mut full = 0;
+    while let Err(fault) = store.keep("a", "b", &big, 1).await {
+        full += 1;
+        assert!(full <= 4 && fault.what.contains("full"), "{fault}");
+    }
+    assert!(full > 0);
+    assert_eq!(store.kept::<String>("a", "b").await.unwrap(), Some(big));
+}

@@ -121,7 +121,11 @@ impl Deck {
     /// A host that does not answer any more is noticed within some seconds.
     pub fn notices_soon(&self) {
         let config = fs::read_to_string(self.path("ssh_config")).unwrap();
-        fs::write(self.path("ssh_config"), format!("Host *\n  ServerAliveInterval 2\n  ServerAliveCountMax 4\n\n{config}")).unwrap();
+        fs::write(
+            self.path("ssh_config"),
+            format!("Host *\n  ConnectTimeout 4\n  ServerAliveInterval 2\n  ServerAliveCountMax 4\n\n{config}"),
+        )
+        .unwrap();
     }
 
     /// ssh by this key.
