@@ -1,6 +1,7 @@
 //! The `dummy` balancer: it remembers its nodes in the store and moves no traffic; for demos, tests and swarms without one.
 
 use super::pool::{Description, Drained, Fence, HostNodes, NodeState, Owner, Snapshot, check, check_pool};
+use super::written::{Written, edit};
 use super::{Balancer, Links};
 use crate::model::{Fault, Result, entity};
 use async_trait::async_trait;
@@ -8,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where `dummy` keeps its pools: text by balancer and pool. What was put is there after a restart and for every process.
+/// Where `dummy` keeps its pools, and every backend what it last wrote: text by balancer and place. What was put is there after a
+/// restart and for every process.
 #[async_trait]
 pub trait Remember: Send + Sync {
-    async fn get(&self, balancer: &str, pool: &str) -> Result<Option<String>>;
+    async fn get(&self, balancer: &str, place: &str) -> Result<Option<String>>;
     /// None forgets it.
-    async fn put(&self, balancer: &str, pool: &str, text: Option<&str>) -> Result<()>;
+    async fn put(&self, balancer: &str, place: &str, text: Option<&str>) -> Result<()>;
 }
 
 /// The name under which it reports its one "host".
@@ -22,10 +24,12 @@ pub const HOST: &str = "store";
 struct Dummy {
     name: String,
     memory: Arc<dyn Remember>,
+    written: Written,
 }
 
 pub(super) fn open(balancer: &entity::Balancer, _: Links, memory: Arc<dyn Remember>) -> Result<Arc<dyn Balancer>> {
-    Ok(Arc::new(Dummy { name: balancer.name.clone(), memory }))
+    let written = Written::new(&balancer.name, Arc::clone(&memory));
+    Ok(Arc::new(Dummy { name: balancer.name.clone(), memory, written }))
 }
 
 impl Dummy {
@@ -50,41 +54,90 @@ impl Dummy {
     }
 }
 
-/// One `host:port` a line.
-fn render(nodes: &BTreeSet<String>) -> String {
-    nodes.iter().map(|node| format!("{node}\n")).collect()
+/// One `host:port` a line, with ` down` behind it when it is taken out.
+fn render(nodes: &BTreeMap<String, NodeState>) -> String {
+    nodes.iter().map(|(node, state)| format!("{node}{}\n", if *state == NodeState::Up { "" } else { " down" })).collect()
+}
+
+fn read(text: &str) -> BTreeMap<String, NodeState> {
+    let node = |line: &str| match line.strip_suffix(" down") {
+        Some(node) => (node.to_string(), NodeState::Down),
+        None => (line.to_string(), NodeState::Up),
+    };
+    text.lines().map(node).collect()
+}
+
+impl Dummy {
+    async fn write(&self, pool: &str, nodes: &BTreeMap<String, NodeState>) -> Result<()> {
+        let text = render(nodes);
+        self.memory.put(&self.name, pool, Some(&text)).await?;
+        self.written.keep(pool, HOST, Some(text.as_bytes())).await
+    }
+
+    async fn seen(&self, pool: &str) -> Result<HostNodes> {
+        let text = self.memory.get(&self.name, pool).await?.map(String::into_bytes);
+        let written = self.written.last(pool, HOST).await?;
+        let is_edited = written.is_some() && written != text;
+        Ok(HostNodes {
+            host: HOST.into(),
+            nodes: read(&String::from_utf8_lossy(text.as_deref().unwrap_or_default())),
+            connections: BTreeMap::new(),
+            owner: if text.is_some() { Owner::Installation(String::new()) } else { Owner::Nobody },
+            edited_by_hand: is_edited.then(|| edit("its nodes are not those last written", written.as_deref(), text.as_deref())),
+            // What stands there was written by us, though by a binary that did not remember.
+            written: written.or_else(|| text.clone()),
+            text,
+        })
+    }
 }
 
 #[async_trait]
 impl Balancer for Dummy {
     fn describe(&self) -> Description {
-        Description { name: self.name.clone(), backend: "dummy", hosts: vec![HOST.into()], place: "remembered in the store".into() }
+        Description {
+            name: self.name.clone(),
+            backend: "dummy",
+            hosts: vec![HOST.into()],
+            place: "remembered in the store".into(),
+            moves_traffic: false,
+        }
     }
 
-    async fn nodes(&self, pool: &str) -> Result<Vec<HostNodes>> {
+    async fn look(&self, pool: &str) -> Result<Vec<(String, Result<HostNodes>)>> {
         check_pool(pool)?;
-        let text = self.memory.get(&self.name, pool).await?;
-        let nodes: BTreeMap<_, _> = text.iter().flat_map(|text| text.lines()).map(|node| (node.to_string(), NodeState::Up)).collect();
-        let owner = if text.is_some() { Owner::Installation(String::new()) } else { Owner::Nobody };
-        Ok(vec![HostNodes { host: HOST.into(), nodes, owner, edited_by_hand: None, text: text.map(String::into_bytes) }])
+        Ok(vec![(HOST.into(), self.seen(pool).await)])
     }
 
     async fn set(&self, pool: &str, desired: &BTreeSet<String>, fence: &Fence) -> Result<()> {
         check(pool, desired)?;
         self.pass(fence).await?;
-        self.memory.put(&self.name, pool, Some(&render(desired))).await
+        self.write(pool, &desired.iter().map(|node| (node.clone(), NodeState::Up)).collect()).await
+    }
+
+    async fn drain(&self, pool: &str, out: &BTreeSet<String>, fence: &Fence) -> Result<()> {
+        check(pool, out)?;
+        self.pass(fence).await?;
+        let mut nodes = self.seen(pool).await?.nodes;
+        for (node, state) in &mut nodes {
+            *state = if out.contains(node) { NodeState::Down } else { NodeState::Up };
+        }
+        self.write(pool, &nodes).await
     }
 
     async fn restore(&self, pool: &str, before: &Snapshot, fence: &Fence) -> Result<()> {
         check_pool(pool)?;
         self.pass(fence).await?;
-        let Some(text) = before.0.get(HOST) else { return Ok(()) };
-        let text = text.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        self.memory.put(&self.name, pool, text.as_deref()).await
+        let Some(was) = before.0.get(HOST) else { return Ok(()) };
+        let text = was.text.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        self.memory.put(&self.name, pool, text.as_deref()).await?;
+        self.written.keep(pool, HOST, was.written.as_deref()).await
     }
 
-    async fn adopt(&self, _: &str, fence: &Fence) -> Result<()> {
-        self.pass(fence).await
+    async fn adopt(&self, pool: &str, fence: &Fence) -> Result<()> {
+        check_pool(pool)?;
+        self.pass(fence).await?;
+        let text = self.memory.get(&self.name, pool).await?;
+        self.written.keep(pool, HOST, text.as_ref().map(String::as_bytes)).await
     }
 
     async fn drained(&self, _: &str, _: &BTreeSet<String>, _: Duration) -> Result<Drained> {

@@ -2,19 +2,21 @@
 
 pub mod file;
 mod script;
+mod seen;
 #[cfg(test)]
 mod tests;
 
 use super::all_or_none::{all, joined, on_each};
-use super::pool::{Description, Drained, Fence, HostNodes, Owner, Snapshot, check, check_pool, same};
-use super::{Balancer, Links, Remember};
+use super::pool::{Asks, Description, Drained, Fence, HostNodes, Snapshot, Was, check, check_pool, same};
+use super::written::Written;
+use super::{Balancer, Links, Remember, probe};
 use crate::hosts::link::{Link, Output};
+use crate::model::probe::Probe;
 use crate::model::{Fault, Result, entity};
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use file::Pool;
 use script::{Expect, Place};
+use seen::{Answer, ours, readable, seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +27,11 @@ struct Nginx {
     name: String,
     place: Place,
     links: Links,
+    written: Written,
 }
 
 /// Defaults: `/etc/nginx/conf.d`, `nginx -t`, `nginx -s reload`.
-pub(super) fn open(balancer: &entity::Balancer, links: Links, _: Arc<dyn Remember>) -> Result<Arc<dyn Balancer>> {
+pub(super) fn open(balancer: &entity::Balancer, links: Links, memory: Arc<dyn Remember>) -> Result<Arc<dyn Balancer>> {
     if links.is_empty() {
         return Err(Fault::bad(format!("balancer {} has no hosts", balancer.name)).next("give it hosts: [NAME]"));
     }
@@ -41,24 +44,11 @@ pub(super) fn open(balancer: &entity::Balancer, links: Links, _: Arc<dyn Remembe
     if !place.include_dir.starts_with('/') {
         return Err(Fault::bad(format!("balancer {}: include_dir `{}` is not absolute", balancer.name, place.include_dir)));
     }
-    Ok(Arc::new(Nginx { name: balancer.name.clone(), place, links }))
+    let written = Written::new(&balancer.name, memory);
+    Ok(Arc::new(Nginx { name: balancer.name.clone(), place, links, written }))
 }
 
 impl Nginx {
-    async fn read(&self, pool: &str) -> Result<Vec<HostNodes>> {
-        check_pool(pool)?;
-        let body = script::read(&self.place, pool);
-        let answers = on_each(&self.links, |host, link| {
-            let body = &body;
-            async move {
-                let output = link.run(body, READ_LIMIT).await?;
-                self.judge(&output, pool)?;
-                Ok(seen(&host, pool, content(&output)?))
-            }
-        });
-        Ok(all(answers.await)?.into_iter().map(|(_, nodes)| nodes).collect())
-    }
-
     /// Turns a script's exit into a fault with nginx's own words.
     fn judge(&self, output: &Output, pool: &str) -> Result<()> {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
@@ -90,22 +80,30 @@ impl Nginx {
         .at(format!("balancer {}", self.name)))
     }
 
-    async fn change(&self, link: &dyn Link, pool: &str, new: Option<&[u8]>, expect: Expect<'_>, fence: &Fence) -> Result<()> {
-        let body = script::change(&self.place, pool, new, expect, fence);
-        self.judge(&link.run(&body, script::CHANGE_LIMIT).await?, pool)
+    /// Changes one host; what it was changed to is remembered as `written`.
+    async fn change(&self, host: &str, link: &dyn Link, pool: &str, to: &Was, expect: Expect<'_>, fence: &Fence) -> Result<()> {
+        let body = script::change(&self.place, pool, to.text.as_deref(), expect, fence);
+        self.judge(&link.run(&body, script::CHANGE_LIMIT).await?, pool)?;
+        self.written.keep(pool, host, to.written.as_deref()).await
     }
 
-    /// Changes every host to its new text, or none: those that succeeded go back when another failed.
+    /// Changes every host to its new text, or none: those that succeeded go back when another failed. A host without a new text
+    /// is left alone.
     async fn change_all(&self, pool: &str, before: &[HostNodes], new: &BTreeMap<String, Vec<u8>>, fence: &Fence) -> Result<()> {
-        let text = |host: &str| before.iter().find(|nodes| nodes.host == host).and_then(|nodes| nodes.text.as_deref());
-        let answers = on_each(&self.links, |host, link| async move {
-            let old = text(&host);
-            self.change(link.as_ref(), pool, new.get(&host).map(Vec::as_slice).or(old), Expect::Exactly(old), fence).await
+        let was = Snapshot::of(before);
+        let answers = on_each(&self.links, |host, link| {
+            let (was, new) = (was.0.get(&host), new.get(&host));
+            async move {
+                let Some(new) = new else { return Ok(()) };
+                let to = Was { text: Some(new.clone()), written: Some(new.clone()) };
+                let old = was.and_then(|was| was.text.as_deref());
+                self.change(&host, link.as_ref(), pool, &to, Expect::Exactly(old), fence).await
+            }
         })
         .await;
         let changed: BTreeSet<String> = answers.iter().filter(|(_, answer)| answer.is_ok()).map(|(host, _)| host.clone()).collect();
         let Err(fault) = all(answers) else { return Ok(()) };
-        let back: BTreeMap<_, _> = changed.iter().map(|host| (host.clone(), text(host).map(<[u8]>::to_vec))).collect();
+        let back = was.0.into_iter().filter(|(host, _)| changed.contains(host) && new.contains_key(host)).collect();
         match self.restore(pool, &Snapshot(back), fence).await {
             Ok(()) => Err(fault),
             Err(worse) => {
@@ -114,59 +112,18 @@ impl Nginx {
             }
         }
     }
-}
 
-/// The file in a read script's output.
-fn content(output: &Output) -> Result<Option<Vec<u8>>> {
-    let text = output.text();
-    match text.split_once('\n') {
-        Some(("absent", _)) => Ok(None),
-        Some(("present", coded)) => {
-            let coded: String = coded.split_whitespace().collect();
-            STANDARD.decode(coded).map(Some).map_err(|_| Fault::failed("the pool's file was cut off on its way"))
+    /// Changes the pool of every host by `edit`, where it is ours.
+    async fn edit_all(&self, pool: &str, fence: &Fence, edit: impl Fn(&mut Pool)) -> Result<()> {
+        let before = self.nodes(pool).await?;
+        let mut new = BTreeMap::new();
+        for nodes in &before {
+            let mut wanted = ours(nodes, pool, fence)?;
+            edit(&mut wanted);
+            new.insert(nodes.host.clone(), file::render(&wanted, &fence.installation).into_bytes());
         }
-        _ => Err(Fault::failed(format!("unexpected answer: {text}"))),
+        self.change_all(pool, &before, &new, fence).await
     }
-}
-
-fn seen(host: &str, pool: &str, text: Option<Vec<u8>>) -> HostNodes {
-    let mut nodes = HostNodes { host: host.into(), nodes: BTreeMap::new(), owner: Owner::Nobody, edited_by_hand: None, text };
-    if let Some(bytes) = &nodes.text {
-        let read = file::read(pool, bytes);
-        nodes.owner = read.owner;
-        match read.pool {
-            Ok(pool) => {
-                nodes.nodes = pool.nodes();
-                nodes.edited_by_hand = read.edited.then(|| crate::model::shown::shown(&file::edits(&pool)));
-            }
-            Err(why) => nodes.edited_by_hand = Some(crate::model::shown::shown(&format!("it cannot be read as a pool: {why}"))),
-        }
-    }
-    nodes
-}
-
-/// The pool in a file that is ours to change.
-fn ours(nodes: &HostNodes, pool: &str, fence: &Fence) -> Result<Pool> {
-    let adopt = |whose: String| {
-        Err(Fault::refused(format!("the file of pool {pool} is not ours: {whose}"))
-            .on(&nodes.host)
-            .next(format!("swarmdeck adopt pool {pool}@BALANCER, or name another pool")))
-    };
-    match &nodes.owner {
-        Owner::Nobody => Ok(Pool { name: pool.into(), ..Pool::default() }),
-        Owner::Installation(id) if *id == fence.installation => readable(nodes, pool),
-        Owner::Installation(id) => adopt(format!("it belongs to installation {id}")),
-        Owner::Velociraptor => adopt("it has Velociraptor's form".into()),
-        Owner::Stranger => adopt("somebody else wrote it".into()),
-    }
-}
-
-fn readable(nodes: &HostNodes, pool: &str) -> Result<Pool> {
-    file::read(pool, nodes.text.as_deref().unwrap_or_default()).pool.map_err(|why| {
-        Fault::refused(format!("the file of pool {pool} cannot be read as one upstream block: {why}"))
-            .on(&nodes.host)
-            .next("leave only `upstream POOL { … }` in it, or take it away")
-    })
 }
 
 #[async_trait]
@@ -177,30 +134,39 @@ impl Balancer for Nginx {
             backend: "nginx",
             hosts: self.links.iter().map(|(host, _)| host.clone()).collect(),
             place: format!("{}/POOL.conf", self.place.include_dir.trim_end_matches('/')),
+            moves_traffic: true,
         }
     }
 
-    async fn nodes(&self, pool: &str) -> Result<Vec<HostNodes>> {
-        self.read(pool).await
+    async fn look(&self, pool: &str) -> Result<Vec<(String, Result<HostNodes>)>> {
+        check_pool(pool)?;
+        let body = script::read(&self.place, pool);
+        let answers = on_each(&self.links, |host, link| {
+            let body = &body;
+            async move {
+                let output = link.run(body, READ_LIMIT).await?;
+                self.judge(&output, pool)?;
+                seen(&host, pool, Answer::of(&output)?, &self.written).await
+            }
+        });
+        Ok(answers.await)
     }
 
     async fn set(&self, pool: &str, desired: &BTreeSet<String>, fence: &Fence) -> Result<()> {
         check(pool, desired)?;
-        let before = self.read(pool).await?;
-        let mut new = BTreeMap::new();
-        for nodes in &before {
-            let mut wanted = ours(nodes, pool, fence)?;
-            wanted.hold(desired);
-            new.insert(nodes.host.clone(), file::render(&wanted, &fence.installation).into_bytes());
-        }
-        self.change_all(pool, &before, &new, fence).await
+        self.edit_all(pool, fence, |wanted| wanted.hold(desired)).await
+    }
+
+    async fn drain(&self, pool: &str, out: &BTreeSet<String>, fence: &Fence) -> Result<()> {
+        check(pool, out)?;
+        self.edit_all(pool, fence, |wanted| wanted.put_out(out)).await
     }
 
     async fn restore(&self, pool: &str, before: &Snapshot, fence: &Fence) -> Result<()> {
         check_pool(pool)?;
         let answers = on_each(&self.links, |host, link| async move {
             match before.0.get(&host) {
-                Some(text) => self.change(link.as_ref(), pool, text.as_deref(), Expect::Anything, fence).await,
+                Some(was) => self.change(&host, link.as_ref(), pool, was, Expect::Anything, fence).await,
                 None => Ok(()),
             }
         });
@@ -208,7 +174,7 @@ impl Balancer for Nginx {
     }
 
     async fn adopt(&self, pool: &str, fence: &Fence) -> Result<()> {
-        let before = self.read(pool).await?;
+        let before = self.nodes(pool).await?;
         let mut new = BTreeMap::new();
         for nodes in before.iter().filter(|nodes| nodes.text.is_some()) {
             new.insert(nodes.host.clone(), file::render(&readable(nodes, pool)?, &fence.installation).into_bytes());
@@ -233,7 +199,7 @@ impl Balancer for Nginx {
     }
 
     async fn verify(&self, pool: &str, desired: &BTreeSet<String>) -> Result<()> {
-        let hosts = self.read(pool).await?;
+        let hosts = self.nodes(pool).await?;
         let body = script::verify(&self.place, pool);
         let answers = on_each(&self.links, |_, link| {
             let body = &body;
@@ -266,6 +232,10 @@ impl Balancer for Nginx {
             }
         });
         all(answers.await).map(drop)
+    }
+
+    async fn probe(&self, probe: &Probe, asks: Asks) -> Result<Option<String>> {
+        probe::through(&self.links, probe, asks).await.map(Some)
     }
 
     async fn raise(&self, fence: &Fence) -> Result<u64> {

@@ -1,5 +1,6 @@
 //! The words of all balancers: nodes and their state, what a host reports, snapshots, fences, and what may be written.
 
+pub use crate::model::world::{EditedByHand, NodeState};
 use crate::model::{Fault, Result, name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,26 +34,6 @@ impl Fence {
     }
 }
 
-/// What a balancer does with a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NodeState {
-    Up,
-    /// Serves what it has, gets nothing new.
-    Draining,
-    Down,
-}
-
-impl NodeState {
-    pub fn word(self) -> &'static str {
-        match self {
-            NodeState::Up => "up",
-            NodeState::Draining => "draining",
-            NodeState::Down => "down",
-        }
-    }
-}
-
 /// Whose a pool is on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -73,39 +54,65 @@ pub struct HostNodes {
     pub host: String,
     /// By `host:port`.
     pub nodes: BTreeMap<String, NodeState>,
+    /// Established connections from this host to a node; a node that is missing here cannot be counted.
+    pub connections: BTreeMap<String, u32>,
     /// Whose it is; only one that carries our installation's id may be changed without `adopt`.
     pub owner: Owner,
-    /// One sentence on what somebody changed in it since it was last written; none when nobody did. Safe to display.
-    pub edited_by_hand: Option<String>,
+    /// What somebody changed in it since it was last written; none when nobody did.
+    pub edited_by_hand: Option<EditedByHand>,
     /// The pool's file, byte for byte; none when it is absent.
     pub text: Option<Vec<u8>>,
+    /// What we last wrote there; equals the text unless somebody edited it. None when we never did, or it is not remembered.
+    pub written: Option<Vec<u8>>,
+}
+
+impl HostNodes {
+    /// The nodes that get nothing new.
+    pub fn out(&self) -> BTreeSet<String> {
+        self.nodes.iter().filter(|(_, state)| **state != NodeState::Up).map(|(node, _)| node.clone()).collect()
+    }
 }
 
 /// A pool as it was on each balancer host, to go back to. Goes into the journal (bytes as base64).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot(pub BTreeMap<String, Option<Vec<u8>>>);
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Snapshot(pub BTreeMap<String, Was>);
+
+/// What a host had.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Was {
+    /// The pool's file; none: there was none.
+    #[serde(with = "coded", default)]
+    pub text: Option<Vec<u8>>,
+    /// What we had last written there.
+    #[serde(with = "coded", default)]
+    pub written: Option<Vec<u8>>,
+}
 
 impl Snapshot {
     /// What [`super::Balancer::nodes`] has just reported.
     pub fn of(hosts: &[HostNodes]) -> Snapshot {
-        Snapshot(hosts.iter().map(|host| (host.host.clone(), host.text.clone())).collect())
+        let was = |host: &HostNodes| Was { text: host.text.clone(), written: host.written.clone() };
+        Snapshot(hosts.iter().map(|host| (host.host.clone(), was(host))).collect())
+    }
+
+    /// What was last written on each host where somebody edited it since: going back to it repairs those, and only those.
+    pub fn written(hosts: &[HostNodes]) -> Snapshot {
+        let edited = hosts.iter().filter(|host| host.edited_by_hand.is_some() && host.written.is_some());
+        let was = |host: &HostNodes| Was { text: host.written.clone(), written: host.written.clone() };
+        Snapshot(edited.map(|host| (host.host.clone(), was(host))).collect())
     }
 }
 
-impl Serialize for Snapshot {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let coded: BTreeMap<&str, Option<String>> =
-            self.0.iter().map(|(host, text)| (host.as_str(), text.as_ref().map(|bytes| STANDARD.encode(bytes)))).collect();
-        coded.serialize(serializer)
-    }
-}
+mod coded {
+    use super::{Deserialize, Deserializer, Engine, STANDARD, Serialize, Serializer};
 
-impl<'de> Deserialize<'de> for Snapshot {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Snapshot, D::Error> {
-        let coded = BTreeMap::<String, Option<String>>::deserialize(deserializer)?;
-        let decode = |text: String| STANDARD.decode(text).map_err(serde::de::Error::custom);
-        let hosts = coded.into_iter().map(|(host, text)| Ok((host, text.map(decode).transpose()?)));
-        Ok(Snapshot(hosts.collect::<Result<_, D::Error>>()?))
+    pub fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes.as_ref().map(|bytes| STANDARD.encode(bytes)).serialize(serializer)
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| STANDARD.decode(text).map_err(serde::de::Error::custom)).transpose()
     }
 }
 
@@ -131,6 +138,17 @@ pub struct Description {
     pub hosts: Vec<String>,
     /// Where its pools are, in words.
     pub place: String,
+    /// Whether requests go through it.
+    pub moves_traffic: bool,
+}
+
+/// How often a probe asks through each balancer host, one request after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Until one answer is good, at most so often: while old nodes are in the pool, which may be what a dispatch mends.
+    Any(u32),
+    /// So often, and every answer must be good.
+    Each(u32),
 }
 
 /// Refuses a pool name or a node that could be anything else in a balancer's configuration.
@@ -198,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_snapshot_survives_the_journal_byte_for_byte() {
-        let before = Snapshot(BTreeMap::from([("lb01".into(), Some(vec![0, 255, 10, 13])), ("lb02".into(), None)]));
+        let edited = Was { text: Some(vec![0, 255, 10, 13]), written: Some(b"ours".to_vec()) };
+        let before = Snapshot(BTreeMap::from([("lb01".into(), edited), ("lb02".into(), Was::default())]));
         let text = serde_json::to_string(&before).unwrap();
         assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), before);
     }

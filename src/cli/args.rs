@@ -124,8 +124,25 @@ pub enum Command {
     Start(ProcArgs),
     /// Stop a proc.
     Stop(ProcArgs),
-    /// Restart a proc.
-    Restart(ProcArgs),
+    /// Restart a proc (HOST PROC), or a whole swarm (SWARM): new procs of the same release, batch by batch, before the old ones go.
+    Restart {
+        /// A host, or a swarm.
+        on: String,
+        proc: Option<String>,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Promote the canary of a dispatch: the other procs follow.
+    Promote { dispatch: String },
+    /// Go on without a host that does not answer; what it may hold of the dispatch is owed.
+    GoOn { dispatch: String, host: String },
+    /// Wait longer for hosts that do not answer.
+    Wait {
+        dispatch: String,
+        /// 5m
+        #[arg(value_parser = humantime::parse_duration)]
+        more: std::time::Duration,
+    },
     /// Stop and remove a proc, without draining it.
     Destroy(ProcArgs),
     /// Run a swarm's uptests now.
@@ -196,8 +213,11 @@ pub enum Command {
         #[arg(short = 'm', long = "message", default_value = "")]
         why: String,
     },
-    /// Balancers and the nodes of their pools.
-    Balancers,
+    /// Pools on their balancer hosts: nodes, connections, edits by hand; and what is done to one.
+    Balancers {
+        #[command(subcommand)]
+        command: Option<BalancerCommand>,
+    },
     /// Finish or undo what an earlier process left behind, once.
     Upkeep,
     /// Shell completions.
@@ -217,14 +237,57 @@ pub enum HostCommand {
         #[command(flatten)]
         yes: Yes,
     },
+    /// Replace every proc of ours on a host by new ones elsewhere.
+    Evacuate {
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Replace the procs of a host that does not answer: its nodes leave the pools, and it owes their retirement.
+    #[command(name = "re-place")]
+    RePlace {
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+}
+
+/// Of `balancers`.
+#[derive(Debug, Subcommand)]
+pub enum BalancerCommand {
+    /// Go back to what we last wrote to a pool, where somebody edited it since.
+    Repair {
+        /// POOL@BALANCER, or POOL.
+        pool: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Take a node out of a pool: it gets nothing new, and goes on with what it has.
+    Drain {
+        /// POOL@BALANCER, or POOL.
+        pool: String,
+        /// HOST:PORT.
+        node: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Put back a node that was taken out.
+    PutBack {
+        /// POOL@BALANCER, or POOL.
+        pool: String,
+        /// HOST:PORT.
+        node: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
 }
 
 /// Of `adopt`.
 #[derive(Debug, Subcommand)]
 pub enum Adopt {
-    /// A pool's file that an operator or another tool wrote: its nodes stay, dispatches may change it from then on.
+    /// A pool that an operator or another tool wrote, or that another swarm has: its nodes stay, dispatches may change it from then on.
     Pool {
-        /// POOL@BALANCER.
+        /// POOL@BALANCER, or POOL.
         name: String,
         #[command(flatten)]
         yes: Yes,

@@ -1,7 +1,9 @@
 //! Face 1: the verbs as subcommands; tables, YAML, JSON. stdout holds the result, progress goes to stderr.
 
 pub mod args;
+mod balancers;
 mod dispatch;
+mod moving;
 mod print;
 mod prompt;
 mod strays;
@@ -12,7 +14,7 @@ pub use verbs::demo_up;
 
 use crate::deck::{Deck, Outside};
 use crate::model::{Fault, Result};
-use args::{Cli, Command, Format};
+use args::{Cli, Command, Format, HostCommand, ProcArgs};
 use print::Report;
 use std::io::IsTerminal;
 
@@ -58,7 +60,13 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
         Command::Start(args) => verbs::proc(deck, "start", &args).await,
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,
-        Command::Restart(args) => verbs::proc(deck, "restart", &args).await,
+        Command::Restart { on, proc: Some(proc), yes } => verbs::proc(deck, "restart", &ProcArgs { host: on, proc, yes }).await,
+        Command::Restart { on, proc: None, yes } => moving::restart(deck, &on, &yes, format).await,
+        Command::Promote { dispatch } => moving::promote(deck, &dispatch).await,
+        Command::GoOn { dispatch, host } => moving::go_on(deck, &dispatch, &host).await,
+        Command::Wait { dispatch, more } => moving::wait(deck, &dispatch, more).await,
+        Command::Hosts { command: Some(HostCommand::Evacuate { name, yes }) } => moving::evacuate(deck, &name, &yes, format).await,
+        Command::Hosts { command: Some(HostCommand::RePlace { name, yes }) } => moving::re_place(deck, &name, &yes, format).await,
         Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
         Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
         Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,
@@ -69,7 +77,7 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Strays { all } => strays::list(deck, all).await,
         Command::Retire { place, name, anyway, yes } => strays::retire(deck, &place, &name, anyway, &yes, format).await,
         Command::Ignore { place, name, take_back, why } => strays::ignore(deck, &place, &name, take_back, &why, format).await,
-        Command::Balancers => verbs::get(deck, "balancers", None).await,
+        Command::Balancers { command } => balancers::run(deck, command).await,
         Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
     }
 }

@@ -3,7 +3,7 @@
 use super::args::{Adopt, Format, Yes};
 use super::print::Report;
 use super::{confirmed, print};
-use crate::deck::{Deck, StrayPlan};
+use crate::deck::{Deck, PoolVerb, StrayPlan};
 use crate::model::shown::shown;
 use crate::model::{Fault, Result};
 use serde_json::{Value, json};
@@ -22,18 +22,11 @@ pub async fn list(deck: &Deck, all: bool) -> Result<Report> {
 
 pub async fn adopt(deck: &Deck, what: Adopt, format: Format) -> Result<Report> {
     let (host, name, swarm, anyway, yes) = match what {
-        Adopt::Pool { name, yes } => return adopt_pool(deck, &name, &yes).await,
+        Adopt::Pool { name, yes } => return super::balancers::on_pool(deck, &name, PoolVerb::Adopt, &yes).await,
         Adopt::Proc { host, proc, swarm, anyway, yes } => (host, proc, swarm.unwrap_or_default(), anyway, yes),
         Adopt::Host { host, anyway, yes } => (host, String::new(), String::new(), anyway, yes),
     };
     carried(deck, deck.stray_plan("adopt", &host, &name, &swarm).await?, anyway, &yes, format).await
-}
-
-async fn adopt_pool(deck: &Deck, name: &str, yes: &Yes) -> Result<Report> {
-    confirmed(&format!("adopt pool {name}?"), yes.yes)?;
-    let nodes = deck.pool_adopt(name, &yes.why).await?;
-    let said = if nodes.is_empty() { "no nodes".into() } else { nodes.join(" ") };
-    Ok(Report::text(format!("pool {name} is ours now; it holds {said}\n"), json!({"pool": name, "nodes": nodes})))
 }
 
 pub async fn retire(deck: &Deck, place: &str, name: &str, anyway: bool, yes: &Yes, format: Format) -> Result<Report> {

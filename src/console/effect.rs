@@ -1,7 +1,7 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
 use crate::deck::look::{DispatchRequest, EditTarget};
-use crate::deck::{Secret, StrayPlan};
+use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,13 @@ pub enum Effect {
         place: String,
         name: String,
     },
+    /// Makes the plan of a verb on a pool; nothing is changed.
+    PlanPool {
+        pool: String,
+        verb: PoolVerb,
+    },
+    /// Does exactly that.
+    Pool(PoolPlan),
     Cancel {
         dispatch: String,
     },
@@ -110,6 +117,7 @@ impl Effect {
             | Effect::Proc { .. }
             | Effect::Stray(_)
             | Effect::Unignore { .. }
+            | Effect::Pool(_)
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -122,6 +130,7 @@ impl Effect {
             | Effect::Refresh
             | Effect::Plan { .. }
             | Effect::PlanStray { .. }
+            | Effect::PlanPool { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

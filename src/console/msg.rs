@@ -1,7 +1,7 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
-use crate::deck::StrayPlan;
 use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
+use crate::deck::{PoolPlan, StrayPlan};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crossterm::event::KeyEvent;
@@ -44,6 +44,8 @@ pub enum Msg {
     /// The plan of a verb on something out of place.
     StrayPlanned(Result<StrayPlan>),
     Executed(Result<String>),
+    /// The plan of a verb on a pool.
+    PoolPlanned(Result<PoolPlan>),
     BuildStarted(Result<String>),
     /// A verb answered with one line.
     Said(Result<String>),

@@ -2,7 +2,7 @@
 
 use super::port::{Port, Said};
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
-use crate::deck::{Deck, Stop, StrayPlan};
+use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use async_trait::async_trait;
@@ -59,6 +59,13 @@ impl Port for Deck {
     }
     async fn stray_unignore(&self, place: &str, name: &str) -> Said {
         Deck::stray_unignore(self, place, name, "").await
+    }
+    async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan> {
+        Deck::pool_plan(self, pool, verb).await
+    }
+    async fn pool_do(&self, plan: &PoolPlan) -> Said {
+        let said = Deck::pool_do(self, plan, "").await?;
+        Ok(format!("{}: {said}", plan.object()))
     }
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said {
         let lines = if verb == "provision" { self.host_provision(host, "").await? } else { self.host_check(host).await? };

@@ -1,7 +1,7 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
-use crate::deck::StrayPlan;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::{PoolPlan, PoolVerb, StrayPlan};
 use crate::model::Result;
 use crate::plan::Plan;
 use std::sync::Arc;
@@ -39,6 +39,10 @@ pub trait Port: std::marker::Send + Sync {
     async fn stray_do(&self, plan: &StrayPlan) -> Said;
     /// Takes back that it is known.
     async fn stray_unignore(&self, place: &str, name: &str) -> Said;
+    /// What a verb would do to a pool; nothing is changed.
+    async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan>;
+    /// Does exactly that.
+    async fn pool_do(&self, plan: &PoolPlan) -> Said;
     /// `check` or `provision` of one host; lines go to `progress`.
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said;
     /// Builds the swarm's version; answers with the build's id as soon as there is one.

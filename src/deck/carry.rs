@@ -28,6 +28,15 @@ pub struct Carried {
     pub done: JoinHandle<Dispatch>,
 }
 
+/// What upkeep did.
+#[derive(Debug, Default)]
+pub struct Upkept {
+    /// Dispatches that were left behind.
+    pub ended: Vec<Dispatch>,
+    /// Dispatches whose debts were gone about; what could not be paid is listed in them still.
+    pub paid: Vec<Dispatch>,
+}
+
 /// How a dispatch under way is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -87,6 +96,7 @@ impl Deck {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
         }
         self.claim_pool(catalog, plan).await?;
+        self.pay_change(catalog, plan, held).await?;
         let before = self.reserve(catalog, plan).await?;
         let hands = self.hands(catalog, plan, release, held, before, true).await?;
         let mut dispatch = self.header(plan, &entry.name, why);
@@ -220,6 +230,7 @@ impl Deck {
     /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
     async fn claim_pool(&self, catalog: &Catalog, plan: &Plan) -> Result<()> {
         let Some(pool) = &plan.pool else { return Ok(()) };
+        self.refuse_taken(catalog, Some(pool)).await?;
         if let Some(owner) = self.store.pool_owner(&pool.balancer, &pool.pool).await?
             && !catalog.swarms.iter().any(|entry| {
                 entry.id == owner && entry.body.pool.as_ref() == Some(&pool.pool) && entry.body.balancer.as_ref() == Some(&pool.balancer)
@@ -314,8 +325,9 @@ impl Deck {
         self.store.dispatch(id).await.ok().flatten()
     }
 
-    /// Dispatches left behind by processes that are gone: finished or undone, one after the other. Answers with what became of each.
-    pub async fn upkeep(&self) -> Result<Vec<Dispatch>> {
+    /// Dispatches left behind by processes that are gone: finished or undone, one after the other; then debts are paid where hosts
+    /// answer again. Answers with what became of each.
+    pub async fn upkeep(&self) -> Result<Upkept> {
         let (mut ended, mut failed) = (Vec::new(), None);
         for dispatch in self.store.open_dispatches().await? {
             match self.resume(&dispatch, None).await {
@@ -330,8 +342,8 @@ impl Deck {
             }
         }
         let (paid, owing) = self.pay_debts().await?;
-        ended.extend(paid);
-        failed.or(owing).map_or(Ok(ended), Err)
+        let pools = self.pay_pools().await.map(drop);
+        failed.or(owing).map_or(pools.map(|()| Upkept { ended, paid }), Err)
     }
 
     /// A dispatch by number or id.

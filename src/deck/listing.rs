@@ -2,7 +2,7 @@
 
 use super::{Catalog, Deck};
 use crate::model::document::Kind;
-use crate::model::world::{HostState, Owner, ProcState};
+use crate::model::world::{HostState, NodeState, Owner, PoolHost, PoolSeen, ProcState};
 use crate::model::{Fault, Result};
 use serde_json::{Value, json};
 
@@ -104,11 +104,30 @@ impl Deck {
                 .pools
                 .iter()
                 .filter(|pool| pool.balancer == entry.name)
-                .map(|pool| json!({"pool": pool.pool, "nodes": pool.nodes, "trouble": pool.trouble}))
+                .map(|pool| json!({"pool": pool.pool, "nodes": pool.nodes, "trouble": pool.trouble, "hosts": pool_hosts(pool)}))
                 .collect();
             rows.push(json!({"name": entry.name, "backend": entry.body.backend, "pools": pools, "id": entry.id}));
         }
         Ok(rows)
+    }
+
+    /// Every pool, a line for each of its balancer hosts.
+    pub async fn list_pools(&self) -> Result<Vec<Value>> {
+        let world = self.observe(&self.catalog().await?, None).await?;
+        let rows = world.pools.iter().flat_map(|pool| {
+            let mut hosts = pool_hosts(pool);
+            if hosts.is_empty() {
+                hosts.push(json!({"host": null, "state": pool.trouble.first()}));
+            }
+            hosts.into_iter().map(|mut host| {
+                if let Value::Object(line) = &mut host {
+                    line.shift_insert(0, "balancer".into(), json!(pool.balancer));
+                    line.shift_insert(1, "pool".into(), json!(pool.pool));
+                }
+                host
+            })
+        });
+        Ok(rows.collect())
     }
 
     async fn list_releases(&self, catalog: &Catalog, swarm: Option<&str>) -> Result<Vec<Value>> {
@@ -190,6 +209,18 @@ impl Deck {
             .take(10)
             .map(|version| json!({"rev": version.object.rev, "by": version.object.changed_by, "at_ms": version.object.changed_ms, "why": version.why}))
             .collect();
+        if kind == Kind::Balancer {
+            let world = self.observe(&catalog, None).await?;
+            let of = |pool: &&PoolSeen| pool.balancer == name;
+            let pools: Vec<Value> = world
+                .pools
+                .iter()
+                .filter(of)
+                .map(|pool| json!({"pool": pool.pool, "nodes": pool.nodes, "trouble": pool.trouble, "hosts": pool_hosts(pool)}))
+                .collect();
+            return Ok(json!({"kind": kind.word(), "name": name, "id": id, "rev": rev, "text": self.masked_yaml(text),
+                "used_by": catalog.users_of(kind, name), "pools": pools, "history": history}));
+        }
         Ok(
             json!({"kind": kind.word(), "name": name, "id": id, "rev": rev, "text": self.masked_yaml(text), "used_by": catalog.users_of(kind, name), "history": history}),
         )
@@ -199,6 +230,30 @@ impl Deck {
     pub(super) fn build_log_path(&self, id: &str) -> std::path::PathBuf {
         self.home.path.join("logs").join(format!("build-{id}.log"))
     }
+}
+
+/// A pool on each host of its balancer: its state in words, its nodes with state and connections, and what was edited by hand.
+fn pool_hosts(pool: &PoolSeen) -> Vec<Value> {
+    let line = |host: &PoolHost| {
+        let of = |wanted: NodeState| host.nodes.iter().filter(|(_, state)| **state == wanted).count();
+        let state = match host {
+            PoolHost { away: Some(why), .. } => format!("away: {why}"),
+            PoolHost { owed: Some(what), .. } => format!("does not count: {what}"),
+            PoolHost { edited_by_hand: Some(edit), .. } => format!("edited by hand: {}", edit.what),
+            _ => "ok".into(),
+        };
+        let nodes: Vec<Value> = host
+            .nodes
+            .iter()
+            .map(|(node, state)| json!({"node": node, "state": state.word(), "connections": host.connections.get(node)}))
+            .collect();
+        let connections = (!host.connections.is_empty()).then(|| host.connections.values().sum::<u32>());
+        json!({
+            "host": host.host, "state": state, "up": of(NodeState::Up), "draining": of(NodeState::Draining), "down": of(NodeState::Down),
+            "connections": connections, "nodes": nodes, "difference": host.edited_by_hand.as_ref().map(|edit| edit.difference.clone()),
+        })
+    };
+    pool.hosts.iter().map(line).collect()
 }
 
 /// The row of exactly this name, else the first whose name holds it.

@@ -159,7 +159,7 @@ impl Deck {
                 carried.done.await.ok();
             }
         }
-        Ok(())
+        self.pay_pools().await.map(drop)
     }
 
     async fn swarm_look(&self, catalog: &Catalog, entry: &Entry<Swarm>, world: &World, dispatches: &[Dispatch]) -> Result<SwarmLook> {

@@ -27,7 +27,7 @@ impl Deck {
         let mut highest =
             known_hosts(plan).iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
         for pool in plan.pool.iter().chain(&plan.other_pools) {
-            if let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await {
+            if let Ok(opened) = self.open_change(catalog, pool).await {
                 highest = highest.max(self.pool_epoch(&opened, &pool.balancer, &pool.pool).await.unwrap_or(0));
             }
         }
@@ -44,14 +44,15 @@ impl Deck {
             self.store.take_ports(host_id, ports, &plan.id).await?;
         }
         for pool in &plan.other_pools {
-            let opened = self.open_balancer(catalog, &pool.balancer).await?;
+            let opened = self.open_counted(catalog, &pool.balancer, &pool.pool).await?;
             let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
             self.store.keep("pool before", &format!("{}/{}", plan.id, pool.place()), &before, self.now_ms()).await?;
         }
         let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
-        let opened = self.open_balancer(catalog, &pool.balancer).await?;
+        let opened = self.open_change(catalog, pool).await?;
         let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
         self.store.keep("pool before", &plan.id, &before, self.now_ms()).await?;
+        self.owe_pool(plan).await?;
         Ok(before)
     }
 
@@ -81,12 +82,12 @@ impl Deck {
             }
         }
         let opened = match &plan.pool {
-            Some(pool) => Some(self.open_balancer(catalog, &pool.balancer).await?),
+            Some(pool) => Some(self.open_change(catalog, pool).await?),
             None => None,
         };
         let mut others = Vec::new();
         for change in &plan.other_pools {
-            let opened = self.open_balancer(catalog, &change.balancer).await?;
+            let opened = self.open_counted(catalog, &change.balancer, &change.pool).await?;
             let before: Option<Snapshot> = self.store.kept("pool before", &format!("{}/{}", plan.id, change.place())).await?;
             // An empty one would leave alone what is to be put back.
             let before = before.ok_or_else(|| Fault::failed(format!("what pool {} held before is not kept any more", change.place())))?;

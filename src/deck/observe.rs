@@ -100,28 +100,7 @@ impl Deck {
     }
 
     async fn ask_pools(&self, catalog: &Catalog, pools: &BTreeSet<(String, String)>) -> Vec<PoolSeen> {
-        let asked = pools.iter().map(|(balancer, pool)| async move {
-            let mut seen = PoolSeen { balancer: balancer.clone(), pool: pool.clone(), ..PoolSeen::default() };
-            let asked = async { self.open_balancer(catalog, balancer).await?.balancer.nodes(pool).await };
-            let late = || Err(Fault::unreachable(format!("balancer {balancer} gave no answer within {:?}", fleet::DEADLINE)));
-            let nodes = tokio::time::timeout(fleet::DEADLINE, asked).await.unwrap_or_else(|_| late());
-            match nodes {
-                Ok(hosts) => {
-                    let sets: Vec<BTreeSet<String>> = hosts
-                        .iter()
-                        .map(|host| host.nodes.iter().filter(|(_, state)| state.word() == "up").map(|(node, _)| node.clone()).collect())
-                        .collect();
-                    seen.nodes = sets.iter().flatten().cloned().collect();
-                    seen.trouble.extend(super::balancing::not_ours(balancer, pool, self.store.installation(), &hosts));
-                    if sets.windows(2).any(|pair| pair.first() != pair.last()) {
-                        seen.trouble.push("its balancer hosts disagree".into());
-                    }
-                }
-                Err(fault) => seen.trouble.push(fault.line()),
-            }
-            seen
-        });
-        futures::future::join_all(asked).await
+        futures::future::join_all(pools.iter().map(|(balancer, pool)| self.ask_pool(catalog, balancer, pool))).await
     }
 
     /// A host that went away or came back is one event, however many processes look at it.

@@ -411,6 +411,7 @@ impl Deck {
             go_on: request.go_on,
         })?;
         self.refuse_unclaimed(&plan, &world)?;
+        self.refuse_taken(catalog, plan.pool.as_ref()).await?;
         Ok(plan)
     }
 

@@ -3,7 +3,6 @@
 use super::leasing::Held;
 use super::look::LogLine;
 use super::{Catalog, Deck};
-use crate::balancers;
 use crate::hosts::procs::{self, Action, Fence, Guard, Target};
 use crate::hosts::provision;
 use crate::model::entity::Host;
@@ -12,7 +11,6 @@ use crate::model::world::{Owner, Proc};
 use crate::model::{Fault, Result};
 use crate::uptest;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -120,29 +118,18 @@ impl Deck {
         let (Some(pool), Some(name), Some(port)) = (&swarm.body.pool, &swarm.body.balancer, proc.port) else { return Ok(()) };
         let opened = self.open_balancer(catalog, name).await?;
         let node = format!("{}:{port}", self.address(host).await);
-        let mut nodes: BTreeSet<String> = BTreeSet::new();
-        for host in opened.balancer.nodes(pool).await? {
-            nodes.extend(host.nodes.into_iter().filter(|(_, state)| *state == balancers::NodeState::Up).map(|(node, _)| node));
-        }
+        let mut nodes = crate::balancers::up(&opened.balancer.nodes(pool).await?);
         if nodes.remove(&node) {
-            let fence = balancers::Fence {
-                installation: self.store.installation().to_string(),
-                key: format!("pool/{name}/{pool}"),
-                epoch: held.epoch().max(self.pool_epoch(&opened, name, pool).await?),
-                root: opened.root(),
-            };
+            let mut fence = self.pool_fence(&opened, name, pool, 0);
+            fence.epoch = held.epoch().max(opened.balancer.raise(&fence).await?);
             opened.balancer.set(pool, &nodes, &fence).await?;
         }
         Ok(())
     }
 
     /// The highest epoch that a host of a pool's balancer has seen.
-    pub(super) async fn pool_epoch(&self, opened: &super::balancing::Opened, name: &str, pool: &str) -> Result<u64> {
-        let key = format!("pool/{name}/{pool}");
-        opened
-            .balancer
-            .raise(&balancers::Fence { installation: self.store.installation().to_string(), key, epoch: 0, root: opened.root() })
-            .await
+    pub(super) async fn pool_epoch(&self, opened: &super::balancing::Opened, balancer: &str, pool: &str) -> Result<u64> {
+        opened.balancer.raise(&self.pool_fence(opened, balancer, pool, 0)).await
     }
 
     /// Runs a swarm's uptests on its procs that run, now.

@@ -7,7 +7,7 @@ use crate::model::release::Release;
 use crate::plan::{Plan, PlannedProc, PoolChange};
 
 /// An opened deck on a home of its own, which is removed with it.
-async fn deck() -> (tempfile::TempDir, Deck) {
+pub(super) async fn deck() -> (tempfile::TempDir, Deck) {
     let dir = tempfile::tempdir().unwrap();
     let outside = Outside {
         now_ms: || jiff::Timestamp::now().as_millisecond(),
@@ -20,7 +20,7 @@ async fn deck() -> (tempfile::TempDir, Deck) {
     (dir, deck)
 }
 
-const DOCUMENT: &str = "
+pub(super) const DOCUMENT: &str = "
 buildpacks: [{name: python, url: /srv/bp.git, type: git}]
 apps: [{name: shop, repo: {url: /srv/shop.git, type: git}, buildpack: python}]
 ingredients:

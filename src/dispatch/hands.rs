@@ -3,7 +3,7 @@
 use super::driver::Hands;
 use super::machine::StepName;
 use super::prove;
-use crate::balancers::{self, Balancer, Snapshot};
+use crate::balancers::{self, Asks, Balancer, Snapshot};
 use crate::hosts::Link;
 use crate::hosts::procs::{self, Evidence, Fence, Guard, ProcSpec, Target};
 use crate::model::entity::Host;
@@ -221,8 +221,9 @@ impl RealHands {
         balancer.reaches(&kept.chain(self.new_until(batch, lost)).map(|proc| proc.node.clone()).collect()).await?;
         balancer.set(&pool.pool, &nodes, &fence).await?;
         balancer.verify(&pool.pool, &nodes).await?;
+        let probed = probe(balancer.as_ref(), pool, &nodes).await?;
         let new = nodes.iter().filter(|node| pool.after.contains(node) && !pool.before.contains(node)).count();
-        Ok(format!("{} nodes: {new} new beside {} old", nodes.len(), nodes.len() - new))
+        Ok(format!("{} nodes: {new} new beside {} old{probed}", nodes.len(), nodes.len() - new))
     }
 
     async fn drain(&self, batch: u32, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
@@ -241,7 +242,8 @@ impl RealHands {
         }
         balancer.set(&pool.pool, &nodes, &fence).await?;
         balancer.verify(&pool.pool, &nodes).await?;
-        self.wait_for(balancer.as_ref(), &pool.pool, &removed, give_up).await
+        let probed = probe(balancer.as_ref(), pool, &nodes).await?;
+        Ok(self.wait_for(balancer.as_ref(), &pool.pool, &removed, give_up).await? + &probed)
     }
 
     /// Takes what goes out of a pool besides the plan's own. Two balancers may write one and the same file: what was routed since stays.
@@ -326,6 +328,16 @@ impl RealHands {
         let ports: Vec<String> = here.iter().map(|proc| format!(":{}", proc.port)).collect();
         Ok(format!("removed {}", ports.join(" ")))
     }
+}
+
+/// The swarm's own request through every balancer host; what was answered, as the end of a line. While the pool holds old nodes one
+/// good answer is enough, because they may be what this dispatch mends; where all of it was proven, every answer must be good.
+async fn probe(balancer: &dyn Balancer, pool: &crate::plan::PoolChange, nodes: &BTreeSet<String>) -> Result<String> {
+    let Some(probe) = pool.probe.as_ref().filter(|_| !nodes.is_empty()) else { return Ok(String::new()) };
+    let a_round = u32::try_from(nodes.len()).unwrap_or(u32::MAX).clamp(1, 8);
+    let proven = nodes.iter().all(|node| pool.after.contains(node));
+    let asks = if proven { Asks::Each(a_round) } else { Asks::Any(2 * a_round) };
+    Ok(balancer.probe(probe, asks).await?.map(|said| format!("; probed: {said}")).unwrap_or_default())
 }
 
 /// Waits, unless the dispatch turns round first.

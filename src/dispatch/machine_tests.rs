@@ -42,7 +42,7 @@ fn plan(start: &[usize], keep: &[usize], retire: &[usize], pool: bool, form: For
         pool: "shop".into(),
         before: nodes(&[&keep, &retire]),
         after: nodes(&[&start, &keep]),
-        stages: Vec::new(),
+        ..PoolChange::default()
     });
     let timing = Timing { soak_ms: u64::from(form.soak), lost_after_ms: 50, ..Timing::default() };
     let absent = form.hosts_needed.map_or(Absent::Abort, Absent::Quorum);

@@ -249,7 +249,8 @@ pub mod tests {
         assert_eq!(of(&all, "ghost").state, ProcState::Ghost);
         assert_eq!((of(&all, "cats:grouped").owner, of(&all, "grouped").state), (Owner::Foreign, ProcState::Ghost));
         assert_eq!((of(&all, "redis").app.as_str(), of(&all, "redis").port), ("redis", None));
-        let pool = PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes: ["web01:5000".to_string()].into(), trouble: vec![] };
+        let pool =
+            PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes: ["web01:5000".to_string()].into(), ..PoolSeen::default() };
         mark_routed(&mut all, "web01", &known, std::slice::from_ref(&pool));
         assert_eq!((of(&all, "mine").routed, of(&all, "redis").routed), (Some(true), None));
         mark_routed(&mut all, "web02", &known, &[pool]);

@@ -58,8 +58,20 @@ impl Scene {
         let (swarms, host) = ([swarm()], host());
         let state = if self.unreachable { HostState::Unreachable("no route".into()) } else { HostState::Ok };
         let seen = HostSeen { state, seen_ms: 1_000_000, procs: self.procs.clone(), listening: self.listening.clone(), ..unseen(&host) };
-        let pool = PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes: self.nodes.clone(), trouble: self.trouble.clone() };
-        let theirs = PoolSeen { balancer: "edge".into(), pool: "theirs".into(), nodes: ["web01:9".to_string()].into(), trouble: vec![] };
+        let pool = PoolSeen {
+            balancer: "edge".into(),
+            pool: "shop".into(),
+            nodes: self.nodes.clone(),
+            trouble: self.trouble.clone(),
+            ..PoolSeen::default()
+        };
+        let theirs = PoolSeen {
+            balancer: "edge".into(),
+            pool: "theirs".into(),
+            nodes: ["web01:9".to_string()].into(),
+            trouble: vec![],
+            ..PoolSeen::default()
+        };
         let world = World { hosts: [("web01".to_string(), seen)].into(), pools: vec![pool, theirs] };
         strays(&Facts {
             known: Known { installation: "i1", swarms: &swarms },

@@ -257,6 +257,9 @@ pub struct Swarm {
     pub pool: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balancer: Option<String>,
+    /// The request that must be answered through every balancer host once the pool is routed; without it nothing is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<super::probe::Probe>,
     #[serde(default, skip_serializing_if = "Mapping::is_empty")]
     pub config: Mapping,
     #[serde(default, skip_serializing_if = "Env::is_empty")]

@@ -5,6 +5,7 @@ pub mod entity;
 pub mod fault;
 pub mod merge;
 pub mod name;
+pub mod probe;
 pub mod procfile;
 pub mod quote;
 pub mod record;

@@ -178,15 +178,85 @@ impl HostSeen {
     }
 }
 
+/// What a balancer does with a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    Up,
+    /// Serves what it has, gets nothing new.
+    Draining,
+    /// Gets nothing and serves nothing.
+    Down,
+}
+
+impl NodeState {
+    pub fn word(self) -> &'static str {
+        match self {
+            NodeState::Up => "up",
+            NodeState::Draining => "draining",
+            NodeState::Down => "down",
+        }
+    }
+}
+
+/// What somebody changed in a pool since it was last written. Safe to display.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EditedByHand {
+    /// One sentence.
+    pub what: String,
+    /// Unified difference from what was last written; empty where that is not known.
+    pub difference: String,
+}
+
+/// A pool on one balancer host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolHost {
+    pub host: String,
+    /// By `host:port`.
+    pub nodes: BTreeMap<String, NodeState>,
+    /// Established connections to a node; a node that is missing here cannot be counted.
+    pub connections: BTreeMap<String, u32>,
+    /// Why it gave no answer; none when it did.
+    pub away: Option<String>,
+    /// What it is owed, since a change left it out; until that is paid it does not count.
+    pub owed: Option<String>,
+    pub edited_by_hand: Option<EditedByHand>,
+}
+
+impl PoolHost {
+    /// The nodes that get requests.
+    pub fn up(&self) -> BTreeSet<String> {
+        self.nodes.iter().filter(|(_, state)| **state == NodeState::Up).map(|(node, _)| node.clone()).collect()
+    }
+    /// Whether what it holds is what the pool is: it answered and owes nothing.
+    pub fn counts(&self) -> bool {
+        self.away.is_none() && self.owed.is_none()
+    }
+}
+
 /// A pool as one balancer reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolSeen {
     pub balancer: String,
     pub pool: String,
-    /// Nodes `host:port`, sorted; the union where balancer hosts disagree.
+    /// Nodes `host:port` that are up, sorted; the union where balancer hosts disagree.
     pub nodes: BTreeSet<String>,
-    /// Where its hosts disagree or one cannot be read: a sentence each.
+    /// Where its hosts disagree or the pool cannot be read: a sentence each.
     pub trouble: Vec<String>,
+    /// Host by host, in the balancer's order.
+    #[serde(default)]
+    pub hosts: Vec<PoolHost>,
+    /// Whether requests go through it (none do through `dummy`).
+    #[serde(default)]
+    pub moves_traffic: bool,
+}
+
+impl PoolSeen {
+    /// Nodes that are in the pool and get nothing new: taken out, by us or by hand.
+    pub fn taken_out(&self) -> BTreeSet<String> {
+        let out = |host: &PoolHost| host.nodes.keys().filter(|node| !self.nodes.contains(*node)).cloned().collect::<Vec<_>>();
+        self.hosts.iter().filter(|host| host.counts()).flat_map(out).collect()
+    }
 }
 
 /// Everything as last seen.

@@ -9,7 +9,7 @@ use crate::model::entity::{Host, Swarm};
 use crate::model::name::ProcName;
 use crate::model::release::{Build, Release};
 use crate::model::units::Absent;
-use crate::model::world::{HostSeen, HostState, Owner, Proc, ProcState, World};
+use crate::model::world::{HostSeen, HostState, Owner, PoolSeen, Proc, ProcState, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -328,10 +328,12 @@ fn pool_change(
             .at("plan")
             .next("mend the balancer host, then plan again"));
     }
+    let left_out = left_out(want, seen)?;
     let before: BTreeSet<String> = seen.map(|seen| seen.nodes.clone()).unwrap_or_default();
     let after: BTreeSet<String> = start.iter().chain(keep).map(|proc| proc.node.clone()).collect();
     let list = |nodes: BTreeSet<String>| nodes.into_iter().collect();
-    let mut change = PoolChange { balancer, pool, before: list(before), after: list(after), stages: Vec::new() };
+    let probe = want.swarm.probe.clone().filter(|_| seen.is_some_and(|seen| seen.moves_traffic) && want.size > 0);
+    let mut change = PoolChange { balancer, pool, before: list(before), after: list(after), stages: Vec::new(), left_out, probe };
     rollout::stages(&mut change, start, keep, retire, lost, in_place);
     let emptied = |stage: &super::PoolStage| stage.drain.is_empty() || stage.route.is_empty();
     if in_place && want.size > 0 && change.stages.iter().any(emptied) {
@@ -345,6 +347,26 @@ fn pool_change(
         .next("give it `batch:` smaller than its size, a size of two or more, or take `in_place` away"));
     }
     Ok(Some(change))
+}
+
+/// Balancer hosts that this dispatch goes without, by the swarm's rule; at least one must always answer.
+fn left_out(want: &Want, seen: Option<&PoolSeen>) -> Result<Vec<String>> {
+    let Some(seen) = seen else { return Ok(Vec::new()) };
+    let away: Vec<(&String, &String)> = seen.hosts.iter().filter_map(|host| Some((&host.host, host.away.as_ref()?))).collect();
+    let Some((host, why)) = away.first() else { return Ok(Vec::new()) };
+    let answering = seen.hosts.iter().filter(|host| host.counts()).count();
+    let needed = if want.go_on { want.swarm.absent.hosts_needed().or(Some(1)) } else { want.swarm.absent.hosts_needed() };
+    if answering > 0 && needed.is_some_and(|needed| answering >= seen.hosts.len().min(needed as usize)) {
+        return Ok(away.into_iter().map(|(host, _)| host.clone()).collect());
+    }
+    Err(Fault::unreachable(format!("pool {}@{} cannot be changed there: {why}", seen.pool, seen.balancer)).on(host).at("plan").next(
+        format!(
+            "bring it back: the swarm's rule is `absent: {}`, {answering} of {} hosts of balancer {} answer",
+            want.swarm.absent,
+            seen.hosts.len(),
+            seen.balancer
+        ),
+    ))
 }
 
 fn sends(want: &Want, start: &[PlannedProc]) -> Vec<Send> {
@@ -413,6 +435,34 @@ fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
         all.push("size 0: the pool will be empty and nobody serves".into());
     }
     all.extend(orphans::warnings(want, plan));
+    let seen = plan.pool.as_ref().and_then(|pool| Some((pool, want.world.pool(&pool.balancer, &pool.pool)?)));
+    if let Some((pool, seen)) = seen {
+        all.extend(pool_warnings(pool, seen, want.size));
+    }
+    all
+}
+
+/// What an operator should know of the pool before it is changed.
+fn pool_warnings(pool: &PoolChange, seen: &PoolSeen, size: u32) -> Vec<String> {
+    let name = format!("{}@{}", pool.pool, pool.balancer);
+    let mut all = Vec::new();
+    if seen.moves_traffic && pool.probe.is_none() && size > 0 {
+        all.push(format!("nothing is asked through {} once {} is routed: the swarm has no `probe:`", pool.balancer, pool.pool));
+    }
+    for host in &seen.hosts {
+        if let Some(edit) = &host.edited_by_hand {
+            let kept = "what it says of nodes that stay is kept";
+            all.push(format!("pool {name} was edited by hand on {}: {}; {kept}", host.host, edit.what));
+        }
+        if let (Some(owed), None) = (&host.owed, &host.away) {
+            all.push(format!("{} is brought right before anything else: {owed}", host.host));
+        }
+    }
+    let back: Vec<String> = seen.taken_out().into_iter().filter(|node| pool.after.contains(node)).collect();
+    if !back.is_empty() {
+        all.push(format!("taken out of pool {name}, and back in it after this: {}", back.join(" ")));
+    }
+    all.extend(pool.left_out.iter().map(|host| format!("{host} is away and left out: it is owed this change of pool {name}")));
     all
 }
 

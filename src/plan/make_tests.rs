@@ -202,7 +202,7 @@ proptest! {
         }
         let mut nodes: BTreeSet<String> = world.procs().filter(|p| p.stamp.as_ref().is_some_and(|s| s.swarm == ME)).filter_map(|p| p.node(&world.hosts[&p.host].address)).collect();
         if stranger { nodes.insert("10.9.9.9:1".into()); }
-        world.pools.push(PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes, trouble: Vec::new() });
+        world.pools.push(PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes, ..PoolSeen::default() });
         let (batch, canary, in_place, absent, restart) = form;
         let absent = [Absent::Abort, Absent::Quorum(2), Absent::GoOn][usize::from(absent)];
         let swarm = Swarm { batch, canary, in_place, absent, ..swarm(size) };
@@ -350,7 +350,7 @@ proptest! {
         }
         if let Some(port) = strange_node { nodes[1].insert(format!("10.0.0.1:{port}")); }
         for (pool, nodes) in ["shop", "earlier", "theirs"].iter().zip(nodes) {
-            world.pools.push(PoolSeen { balancer: "edge".into(), pool: (*pool).into(), nodes, trouble: Vec::new() });
+            world.pools.push(PoolSeen { balancer: "edge".into(), pool: (*pool).into(), nodes, trouble: Vec::new(), ..PoolSeen::default() });
         }
         let squad: Vec<Host> = all.iter().filter(|host| host.squad == "web").cloned().collect();
         let swarm = swarm(size);

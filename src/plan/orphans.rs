@@ -3,7 +3,7 @@
 use super::make::Want;
 use super::types::{HostLine, Plan, PlannedProc, PoolChange};
 use crate::model::entity::Swarm;
-use crate::model::world::{Owner, Proc, World};
+use crate::model::world::{Owner, PoolSeen, Proc, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,15 +43,16 @@ pub(super) fn other_pools(want: &Want, retire: &[PlannedProc], lost: &[PlannedPr
         }
         let before: Vec<String> = seen.nodes.iter().cloned().collect();
         let after = before.iter().filter(|node| !gone.contains(*node)).cloned().collect();
-        all.push(PoolChange { balancer: seen.balancer.clone(), pool: seen.pool.clone(), before, after, stages: Vec::new() });
+        all.push(PoolChange { balancer: seen.balancer.clone(), pool: seen.pool.clone(), before, after, ..PoolChange::default() });
     }
     Ok(all)
 }
 
-/// Ports at an address that some pool has a node for.
+/// Ports at an address that some pool has a node for, one that was taken out too.
 pub(super) fn routed_ports(world: &World, address: &str) -> BTreeSet<u16> {
-    let nodes = world.pools.iter().flat_map(|pool| &pool.nodes).filter_map(|node| node.rsplit_once(':'));
-    nodes.filter(|(at, _)| *at == address).filter_map(|(_, port)| port.parse().ok()).collect()
+    let of_pool = |pool: &PoolSeen| pool.nodes.iter().chain(&pool.taken_out()).cloned().collect::<Vec<_>>();
+    let port = |node: String| node.rsplit_once(':').filter(|(at, _)| *at == address).and_then(|(_, port)| port.parse().ok());
+    world.pools.iter().flat_map(of_pool).filter_map(port).collect()
 }
 
 /// The lines of hosts that are not of the squad and lose procs.

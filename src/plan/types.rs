@@ -1,5 +1,6 @@
 //! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
 
+use crate::model::probe::Probe;
 use crate::model::units::Absent;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,12 @@ pub struct PoolChange {
     pub after: Vec<String>,
     /// What it holds on the way, batch by batch.
     pub stages: Vec<PoolStage>,
+    /// Balancer hosts that are away and are left as they are; each is owed the change, and does not count until it is made there.
+    #[serde(default)]
+    pub left_out: Vec<String>,
+    /// The request that must be answered through each of its hosts.
+    #[serde(default)]
+    pub probe: Option<Probe>,
 }
 
 /// What a pool holds in one batch; each sorted.
@@ -186,6 +193,24 @@ impl Plan {
     /// How many batches it has; at least one.
     pub fn batches(&self) -> u32 {
         self.start.iter().chain(&self.retire).map(|proc| proc.batch + 1).max().unwrap_or(1)
+    }
+    /// How it goes about it, one line; none when it is all at once and undone exactly.
+    pub fn form(&self) -> Option<String> {
+        let count = |batch: u32| self.start.iter().filter(|proc| proc.batch == batch).count();
+        let sizes: Vec<String> = (0..self.batches()).map(|batch| count(batch).to_string()).collect();
+        let mut parts = Vec::new();
+        if sizes.len() > 1 {
+            parts.push(format!("{} batches: {} procs", sizes.len(), sizes.join(" + ")));
+        }
+        if self.canary > 0 && self.timing.soak_ms > 0 {
+            parts.push(format!("the first {} are a canary, the others follow after its soak or when it is promoted", self.canary));
+        } else if self.canary > 0 {
+            parts.push(format!("the first {} are a canary, the others follow when it is promoted", self.canary));
+        }
+        if self.in_place {
+            parts.push("in place".into());
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
     /// Every host that it touches, in order, once.
     pub fn touched_hosts(&self) -> Vec<String> {

@@ -4,10 +4,12 @@
 mod support;
 
 mod bad_input;
+mod balancers;
 mod boundaries;
 mod console;
 mod demo;
 mod fixtures;
 mod fleet;
 mod main_job;
+mod rollout;
 mod strays;

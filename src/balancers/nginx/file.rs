@@ -44,6 +44,16 @@ impl Pool {
             self.servers.entry(node.clone()).or_default();
         }
     }
+
+    /// Exactly `out` of its nodes get nothing new.
+    pub fn put_out(&mut self, out: &BTreeSet<String>) {
+        for (node, params) in &mut self.servers {
+            params.retain(|param| param != "down" && param != "drain");
+            if out.contains(node) {
+                params.push("down".into());
+            }
+        }
+    }
 }
 
 /// The file's text: the mark with a digest of what follows, then Velociraptor's form.

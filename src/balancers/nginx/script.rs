@@ -62,15 +62,35 @@ fn place(place: &Place, pool: &str) -> String {
     variables(&[("dir", dir), ("pool", pool), ("test", &place.test_cmd), ("reload", &place.reload_cmd)]) + FILES
 }
 
-/// Prints `present` or `absent`, then the file's bytes as base64.
+/// Prints `present` or `absent`, the file's bytes as base64, and behind `connections` how many established connections go from this
+/// host to each node that is written as an IPv4 address: a name or an IPv6 address is not counted, and nothing is where awk is not.
 pub fn read(at: &Place, pool: &str) -> String {
-    place(at, pool)
-        + r#"
-if [ -e "$file" ]; then echo present; exec base64 <"$file"; fi
+    place(at, pool) + READ
+}
+
+const READ: &str = r#"
+count() { # /proc/net/tcp holds addresses as the bytes of a little-endian number
+  tr ';{}' '\n\n\n' <"$file" | awk '
+    NR == FNR {
+      if ($1 == "server" && split($2, part, /[.:]/) == 5 && $2 ~ /^[0-9.:]+$/) {
+        key = sprintf("%02X%02X%02X%02X:%04X", part[4], part[3], part[2], part[1], part[5]); node[key] = $2; count[key] = 0
+      }
+      next
+    }
+    $4 == "01" && ($3 in node) { count[$3]++ }
+    END { for (key in node) print count[key], node[key] }' - /proc/net/tcp
+}
+if [ -e "$file" ]; then
+  echo present
+  base64 <"$file" || exit 17
+  echo connections
+  ! command -v awk >/dev/null || count 2>/dev/null || true
+  exit 0
+fi
 [ -d "$dir" ] || { echo "$dir is not a directory" >&2; exit 17; }
 echo absent
-"#
-}
+echo connections
+"#;
 
 /// The lock of this balancer host, then the fence under it: descriptor 9 holds the lock until the script ends.
 fn fenced(fence: &Fence) -> String {

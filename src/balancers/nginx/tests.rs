@@ -1,10 +1,11 @@
 //! The nginx balancer against a real nginx: refusals, repair, undo, several hosts, and load while pools change.
 
 use crate::balancers::rig::{Asked, Client, Memory, Rig, Web, nodes, until};
-use crate::balancers::{Balancer, NodeState, Owner, Snapshot, open};
-use crate::hosts::link::Link;
+use crate::balancers::stage::{Nginx, Stage};
+use crate::balancers::{Asks, NodeState, Owner, Snapshot, open};
 use crate::hosts::local::Local;
 use crate::model::FaultKind;
+use crate::model::probe::Probe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -91,7 +92,8 @@ async fn edits_by_hand_are_seen_kept_and_given_back() {
     std::fs::write(rig.file("shop.conf"), &edited).unwrap();
     let seen = edge.nodes("shop").await.unwrap();
     assert_eq!(seen[0].nodes["127.0.0.1:18002"], NodeState::Down);
-    assert_eq!(seen[0].edited_by_hand.as_deref(), Some("it has: 127.0.0.1:18001 weight=5; 127.0.0.1:18002 down"));
+    let edit = seen[0].edited_by_hand.as_ref().unwrap();
+    assert_eq!(edit.what, "it has: 127.0.0.1:18001 weight=5; 127.0.0.1:18002 down");
     edge.set("shop", &two, &rig.fence(1)).await.unwrap();
     edge.verify("shop", &two).await.unwrap();
     assert!(rig.text().contains("server 127.0.0.1:18001 weight=5;\n"));
@@ -117,73 +119,139 @@ async fn a_host_of_another_installation_and_a_pool_that_nginx_does_not_include_a
     assert!(fault.what.contains("does not include"), "{fault}");
 }
 
-/// One balancer on two hosts that have the same document but each its own files and nginx: `$RIG` tells the commands which.
-fn two_hosts(first: &Rig, second: &Rig) -> Arc<dyn Balancer> {
-    let mut document = first.document();
-    document.include_dir = Some("/RIG/conf.d".into());
-    document.test_cmd = Some("nginx -p \"$RIG\" -c \"$RIG/nginx.conf\" -t".into());
-    document.reload_cmd = Some("echo >>\"$RIG/reloads\"; nginx -p \"$RIG\" -c \"$RIG/nginx.conf\" -s reload".into());
-    let link = |name: &str, rig: &Rig| -> (String, Arc<dyn Link>) {
-        let to = rig.dir.path().display().to_string();
-        (name.into(), Arc::new(Moved { inner: Local::new(name).with_env("RIG", &to), to }))
-    };
-    open(&document, vec![link("lb01", first), link("lb02", second)], Arc::new(Memory::default())).unwrap()
-}
-
-/// A link that puts its host's own directory in place of `/RIG/`.
-struct Moved {
-    inner: Local,
-    to: String,
-}
-
-#[async_trait::async_trait]
-impl Link for Moved {
-    fn host(&self) -> &str {
-        self.inner.host()
-    }
-    async fn run(&self, body: &str, limit: Duration) -> crate::model::Result<crate::hosts::link::Output> {
-        self.inner.run(&body.replace("/RIG/", &format!("{}/", self.to)), limit).await
-    }
-    async fn feed(
-        &self,
-        argv: &[&str],
-        source: &mut (dyn tokio::io::AsyncRead + Send + Unpin),
-        limit: Duration,
-    ) -> crate::model::Result<crate::hosts::link::Output> {
-        self.inner.feed(argv, source, limit).await
-    }
-    async fn follow(&self, body: &str) -> crate::model::Result<tokio::sync::mpsc::Receiver<crate::hosts::link::Chunk>> {
-        self.inner.follow(body).await
-    }
-    async fn socket(&self, path: &str) -> crate::model::Result<Box<dyn crate::hosts::link::Stream>> {
-        self.inner.socket(path).await
-    }
-}
-
 #[tokio::test]
 async fn two_hosts_change_together_or_not_at_all() {
-    let (first, second) = (Rig::start(), Rig::start());
-    let edge = two_hosts(&first, &second);
-    let mut fence = first.fence(1);
-    fence.root = "/RIG/root".into();
+    let stage = Nginx::start(&["lb01", "lb02"]);
+    let (edge, fence) = (stage.all(), stage.fence(1));
+    let (first, second) = (stage.rig("lb01"), stage.rig("lb02"));
     let old = nodes(&["127.0.0.1:18001"]);
     edge.set("shop", &old, &fence).await.unwrap();
     edge.verify("shop", &old).await.unwrap();
     let before = Snapshot::of(&edge.nodes("shop").await.unwrap());
     let reloads = first.reloads();
 
-    std::fs::write(second.file("broken.conf"), "no_such_directive on;\n").unwrap();
+    stage.refuse("lb02", true);
     let fault = edge.set("shop", &nodes(&["127.0.0.1:18002"]), &fence).await.unwrap_err();
     assert_eq!(fault.host.as_deref(), Some("lb02"));
     assert_eq!(Snapshot::of(&edge.nodes("shop").await.unwrap()), before);
     assert_eq!(first.reloads(), reloads + 2, "there and back");
-    std::fs::remove_file(second.file("broken.conf")).unwrap();
+    stage.refuse("lb02", false);
 
     // One host edited by hand: the disagreement is told by host.
     std::fs::write(second.file("shop.conf"), second.text().replace("18001", "18009")).unwrap();
     let fault = edge.verify("shop", &old).await.unwrap_err();
     assert!(fault.what.starts_with("lb02: pool shop is without 127.0.0.1:18001 and with 127.0.0.1:18009 too"), "{fault}");
     assert!(edge.nodes("shop").await.unwrap()[1].edited_by_hand.is_some());
+}
+
+#[tokio::test]
+async fn a_probe_asks_each_host_for_the_name_and_path_and_says_what_was_wrong() {
+    let stage = Nginx::start(&["lb01", "lb02"]);
+    let (edge, fence) = (stage.all(), stage.fence(1));
+    let (probe, good) = {
+        edge.set("shop", &nodes(&["127.0.0.1:9"]), &fence).await.unwrap();
+        stage.serve().unwrap()
+    };
+    let dead = "127.0.0.1:1".to_string();
+    // Beside a node that is dead, requests are answered by the other one; alone it is told.
+    edge.set("shop", &nodes(&[&good, &dead]), &fence).await.unwrap();
+    edge.probe(&probe, Asks::Any(4)).await.unwrap();
+    edge.set("shop", &nodes(&[&dead]), &fence).await.unwrap();
+    let fault = edge.probe(&probe, Asks::Any(2)).await.unwrap_err();
+    assert!(fault.what.contains("502") && fault.what.contains("lb02"), "{fault}");
+    // The name and the path arrive as they were written.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/a%20b?c='d'$(e)", listener.local_addr().unwrap());
+    let asking = tokio::spawn(async move { edge.probe(&Probe { url, host: Some("shop.example".into()) }, Asks::Each(1)).await });
+    let heard = tokio::task::spawn_blocking(move || {
+        (0..2)
+            .map(|_| {
+                let mut stream = listener.accept().unwrap().0;
+                let lines = std::io::BufRead::lines(std::io::BufReader::new(stream.try_clone().unwrap())).map(Result::unwrap);
+                let heard: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                std::io::Write::write_all(&mut stream, b"HTTP/1.1 404 Not\x1b[31mFound\r\n\r\n").unwrap();
+                heard.join("\r\n")
+            })
+            .collect::<Vec<_>>()
+    });
+    for request in heard.await.unwrap() {
+        assert!(request.starts_with("GET /a%20b?c='d'$(e) HTTP/1.1\r\nHost: shop.example\r\n"), "{request}");
+    }
+    let fault = asking.await.unwrap().unwrap_err();
+    assert!(fault.what.contains("404") && !fault.what.contains('\x1b'), "{fault}");
+}
+
+#[tokio::test]
+async fn a_host_with_only_python_can_probe_and_one_with_neither_says_so() {
+    let stage = Nginx::start(&["lb01"]);
+    let (edge, fence) = (stage.all(), stage.fence(1));
+    edge.set("shop", &nodes(&["127.0.0.1:9"]), &fence).await.unwrap();
+    let (probe, good) = stage.serve().unwrap();
+    edge.set("shop", &nodes(&[&good]), &fence).await.unwrap();
+    for (tools, works) in [(&["python3"][..], true), (&[], false)] {
+        let bin = tempfile::tempdir().unwrap();
+        for tool in ["setsid", "sh", "timeout", "tr", "grep", "tail", "head", "env"].iter().chain(tools) {
+            let place = ["/usr/bin", "/bin"].iter().map(|dir| std::path::Path::new(dir).join(tool)).find(|path| path.exists()).unwrap();
+            std::os::unix::fs::symlink(place, bin.path().join(tool)).unwrap();
+        }
+        let port = stage.rig("lb01").port;
+        let bare = Local::new("lb01").with_env("PATH", &bin.path().display().to_string());
+        let links: crate::balancers::Links = vec![("lb01".into(), Arc::new(bare))];
+        let bare = open(&stage.rig("lb01").document(), links, Arc::new(Memory::default())).unwrap();
+        let probe = Probe { url: format!("http://127.0.0.1:{port}/"), ..probe.clone() };
+        let answer = bare.probe(&probe, Asks::Each(2)).await;
+        match works {
+            true => assert_eq!(answer.unwrap().as_deref(), Some("lb01: 2 of 2 requests answered")),
+            false => assert!(answer.unwrap_err().what.contains("neither bash nor python3")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_to_a_node_are_counted_and_a_node_that_is_out_drains_until_they_are_gone() {
+    let rig = Rig::start();
+    let edge = rig.balancer();
+    // Two nodes that take a request and do not answer it before they are told to.
+    let slow: Vec<std::net::TcpListener> = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let at: Vec<String> = slow.iter().map(|node| node.local_addr().unwrap().to_string()).collect();
+    let both: Vec<&str> = at.iter().map(String::as_str).collect();
+    edge.set("shop", &nodes(&both[..1]), &rig.fence(1)).await.unwrap();
+    rig.serve();
+    edge.set("shop", &nodes(&both[..1]), &rig.fence(1)).await.unwrap();
+    edge.set("shop", &nodes(&[]), &rig.fence(1)).await.unwrap();
+    edge.set("shop", &nodes(&both[..1]), &rig.fence(1)).await.unwrap();
+    let port = rig.port;
+    let client = std::thread::spawn(move || Client::new(port).ask());
+    let mut held = slow[0].accept().unwrap().0;
+    edge.set("shop", &nodes(&both), &rig.fence(1)).await.unwrap();
+    let seen = edge.nodes("shop").await.unwrap().remove(0);
+    assert_eq!((seen.connections[&at[0]], seen.connections[&at[1]]), (1, 0));
+    assert_eq!(seen.nodes[&at[0]], NodeState::Up);
+
+    edge.drain("shop", &nodes(&both[..1]), &rig.fence(1)).await.unwrap();
+    let seen = edge.nodes("shop").await.unwrap().remove(0);
+    assert_eq!((seen.nodes[&at[0]], seen.nodes[&at[1]]), (NodeState::Draining, NodeState::Up));
+    assert_eq!(seen.edited_by_hand, None);
+    assert!(!edge.drained("shop", &nodes(&both[..1]), Duration::from_secs(1)).await.unwrap().gone());
+
+    let mut request = [0; 4096];
+    while std::io::Read::read(&mut held, &mut request).unwrap() == request.len() {}
+    std::io::Write::write_all(&mut held, b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    drop(held);
+    assert_eq!(client.join().unwrap(), Asked::Answered { status: 200, body: "hi".into() });
+    assert!(edge.drained("shop", &nodes(&both[..1]), WAIT).await.unwrap().gone());
+    assert_eq!(edge.nodes("shop").await.unwrap()[0].nodes[&at[0]], NodeState::Down);
+}
+
+#[tokio::test]
+async fn a_node_that_no_balancer_host_can_connect_to_is_told_in_time() {
+    let rig = Rig::start();
+    let web = Web::start();
+    let edge = rig.balancer();
+    edge.reaches(&nodes(&[&web.node])).await.unwrap();
+    let dead = "127.0.0.1:1".to_string();
+    let fault = edge.reaches(&nodes(&[&web.node, &dead])).await.unwrap_err();
+    assert!(fault.what == format!("cannot connect to {dead}") && fault.host.as_deref() == Some("lb01"), "{fault}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,6 +44,8 @@ impl Runner {
             }
             Effect::Execute { plan_id, why } => self.task(None, async move { Msg::Executed(port.execute(&plan_id, &why).await) }),
             Effect::Proc { verb, host, name } => self.task(None, async move { Msg::Said(port.proc_verb(verb, &host, &name).await) }),
+            Effect::PlanPool { pool, verb } => self.task(None, async move { Msg::PoolPlanned(port.pool_plan(&pool, verb).await) }),
+            Effect::Pool(plan) => self.task(None, async move { Msg::Said(port.pool_do(&plan).await) }),
             Effect::Host { ticket, verb, host } => {
                 let progress = self.progress(ticket);
                 // A change under way is not torn by closing its screen.

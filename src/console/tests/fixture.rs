@@ -418,6 +418,7 @@ pub fn plan() -> Plan {
             before: vec!["a".into()],
             stages: vec![],
             after: vec!["b".into()],
+            ..PoolChange::default()
         }),
         uptests: vec!["health".into(), "login".into(), "cart".into()],
         listens: true,

@@ -3,8 +3,8 @@
 use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
-use crate::deck::StrayPlan;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::{PoolPlan, PoolVerb, StrayPlan};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -59,6 +59,12 @@ impl Port for Fake {
     }
     async fn stray_unignore(&self, _: &str, name: &str) -> Said {
         Ok(format!("{name} is trouble"))
+    }
+    async fn pool_plan(&self, _: &str, _: PoolVerb) -> Result<PoolPlan> {
+        Err(Fault::refused("nobody edited it"))
+    }
+    async fn pool_do(&self, plan: &PoolPlan) -> Said {
+        Ok(plan.object())
     }
     async fn host_verb(&self, _: &str, _: &str, _: mpsc::Sender<LogLine>) -> Said {
         Ok("nothing is missing".into())

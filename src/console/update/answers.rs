@@ -57,6 +57,8 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.say(fault.line(), true);
         }
         Msg::BuildStarted(Ok(id)) => return super::goto::logs(state, &Target::Build(id)),
+        Msg::PoolPlanned(Ok(plan)) => super::pools::show(state, plan),
+        Msg::PoolPlanned(Err(fault)) => state.say(fault.line(), true),
         Msg::Said(result) => told(state, result),
         Msg::BuildStarted(result) => told(state, result),
         Msg::EditorOpened { document, draft } => super::edit::opened(state, *document, draft),

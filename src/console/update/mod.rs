@@ -9,6 +9,7 @@ mod goto;
 mod log;
 mod palette;
 mod plan;
+mod pools;
 mod question;
 mod settle;
 mod strays;

@@ -127,6 +127,8 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         ("retire", Target::Proc(place, name)) | ("adopt" | "retire-stray" | "ignore", Target::Stray(place, name)) => {
             return super::strays::begin(state, verb, place, name);
         }
+        ("repair", Target::Swarm(id)) => return super::pools::repair(state, id),
+        ("drain" | "put-back", Target::Proc(host, name)) => return super::pools::node(state, verb, host, name),
         (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
         ("cancel", Target::Dispatch(id)) => {
             let lines = vec![

@@ -9,7 +9,7 @@ use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
 use crate::model::record::StepState;
 use crate::model::stray::Stray;
-use crate::model::world::{HostState, Proc};
+use crate::model::world::{HostState, PoolSeen, Proc};
 use ratatui::layout::Position;
 
 /// A line of text with its meaning.
@@ -198,8 +198,30 @@ fn swarm_lines(look: &Look, now: i64, swarm: &SwarmLook) -> Vec<Line> {
     if let Some(seen) = look.world.pool(&swarm.balancer, &swarm.pool) {
         lines.push(line(""));
         lines.push(title("POOL"));
-        lines.extend(seen.nodes.iter().map(|node| line(format!("  {node}"))));
+        lines.extend(pool_lines(seen));
         lines.extend(seen.trouble.iter().map(wrong));
+    }
+    lines
+}
+
+/// Host by host: what it holds, and what of it is not as it should be.
+fn pool_lines(seen: &PoolSeen) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for host in &seen.hosts {
+        let state = match (&host.away, &host.owed) {
+            (Some(why), _) => format!("away: {why}"),
+            (None, Some(what)) => format!("does not count: {what}"),
+            (None, None) => String::new(),
+        };
+        lines.push(if state.is_empty() { line(format!("  {}", host.host)) } else { wrong(format!("  {}  {state}", host.host)) });
+        for (node, state) in &host.nodes {
+            let connections = host.connections.get(node).map(|count| format!("  {count} connections")).unwrap_or_default();
+            lines.push(line(format!("    {node:<21} {:<8}{connections}", state.word())));
+        }
+        if let Some(edit) = &host.edited_by_hand {
+            lines.push(wrong(format!("    edited by hand: {}; .f goes back", edit.what)));
+            lines.extend(edit.difference.lines().map(|text| line(format!("      {text}"))));
+        }
     }
     lines
 }

@@ -48,6 +48,7 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "size", title: "change the number of procs", key: Some('='), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "build", title: "build its version now", key: Some('g'), on: On::Swarm, danger: Danger::None },
     Verb { id: "uptest", title: "run its uptests now", key: Some('t'), on: On::Swarm, danger: Danger::None },
+    Verb { id: "repair", title: "fix drift: its pool as we last wrote it", key: Some('f'), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "edit", title: "edit config, env or ingredient", key: Some('e'), on: On::Swarm, danger: Danger::Low },
     Verb { id: "edit-env", title: "edit the swarm's env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
     Verb { id: "edit-ingredient", title: "edit an ingredient's config", key: Some('e'), on: On::Ingredient, danger: Danger::Low },
@@ -55,6 +56,8 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "start", title: "start a proc", key: Some('s'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "stop", title: "stop a proc", key: Some('k'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "restart", title: "restart a proc", key: Some('r'), on: On::Proc, danger: Danger::Middle },
+    Verb { id: "drain", title: "take its node out of the pool", key: Some('o'), on: On::Proc, danger: Danger::Middle },
+    Verb { id: "put-back", title: "put its node back into the pool", key: Some('u'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "destroy", title: "destroy a proc: stop and remove it, no drain", key: Some('!'), on: On::Proc, danger: Danger::High },
     Verb {
         id: "retire",

@@ -164,6 +164,10 @@ impl Check for Swarm {
         if let Some(balancer) = &self.balancer {
             rules.rule(&["balancer"], name::label("balancer", balancer));
         }
+        if let Some(probe) = &self.probe {
+            rules.rule(&["probe", "url"], probe.request().map(drop));
+            rules.refuse(self.pool.is_none(), &["probe"], "a probe needs a pool to go through", "add `pool:`, or take the probe out");
+        }
         for (number, ingredient) in self.ingredients.iter().enumerate() {
             let at = number.to_string();
             rules.rule(&["ingredients", &at], name::label("ingredient", ingredient));

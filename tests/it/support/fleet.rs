@@ -42,7 +42,7 @@ impl Fleet {
         Self::of(&HOSTS)
     }
 
-    /// Starts some of [`HOSTS`] (`web03` can only be reached when `jump` is among them), or any number of others: `h001`, `h002`, ….
+    /// Starts some of [`HOSTS`] (`web03` can only be reached when `jump` is among them), `lb02`, which is as `lb01`, or any number of others: `h001`, `h002`, ….
     pub fn of(names: &[&str]) -> Option<Self> {
         if !is_root() {
             return None;
@@ -217,7 +217,7 @@ impl Fleet {
         let mut command = Command::new("nsenter");
         command.args(["-t", &site, "-n", "-m", "-p", "--", "sh"]).arg(support_file("host"));
         command.arg("enter").arg(&self.directory).args([host, &site]).args(legs(self.network, host)).process_group(0);
-        command.env("FLEET_POOL", if host == "lb01" { POOL } else { "" });
+        command.env("FLEET_POOL", if host.starts_with("lb") { POOL } else { "" });
         let log = fs::File::options().create(true).append(true).open(self.log(host)).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("nsenter")
     }
@@ -250,6 +250,7 @@ fn address(network: u8, host: &str) -> String {
         "web02" => format!("198.18.{network}.12"),
         "web03" => format!("198.19.{network}.13"),
         "lb01" => format!("198.18.{network}.21"),
+        "lb02" => format!("198.18.{network}.22"),
         other => match other.strip_prefix('h').and_then(|number| number.parse::<u8>().ok()) {
             Some(number @ 1..=150) => format!("198.18.{network}.{}", 100 + number),
             _ => panic!("no host {other} in the fleet"),
