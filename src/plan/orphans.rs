@@ -36,6 +36,13 @@ pub(super) fn other_pools(want: &Want, retire: &[PlannedProc], lost: &[PlannedPr
             .at("plan")
             .next("take `in_place` away for this dispatch"));
         }
+        let behind = seen.hosts.iter().find_map(|host| Some((&host.host, host.away.as_ref().or(host.owed.as_ref())?)));
+        if let Some((host, why)) = behind {
+            return Err(Fault::refused(format!("pool {}@{} is not the same everywhere: {why}", seen.pool, seen.balancer))
+                .on(host)
+                .at("plan")
+                .next("bring that balancer host back and right (swarmdeck upkeep), then plan again"));
+        }
         if let Some(trouble) = seen.trouble.first() {
             return Err(Fault::refused(format!("pool {}@{} cannot be trusted as it is: {trouble}", seen.pool, seen.balancer))
                 .at("plan")
@@ -56,7 +63,7 @@ pub(super) fn routed_ports(world: &World, address: &str) -> BTreeSet<u16> {
 }
 
 /// The lines of hosts that are not of the squad and lose procs.
-pub(super) fn other_hosts<'a>(want: &'a Want, plan: &Plan, ports: &impl Fn(&[PlannedProc], &str) -> Vec<u16>) -> Vec<HostLine> {
+pub(super) fn other_hosts(want: &Want, plan: &Plan, ports: &impl Fn(&[PlannedProc], &str) -> Vec<u16>) -> Vec<HostLine> {
     let others = plan.touched_hosts().into_iter().filter(|name| !want.hosts.iter().any(|host| host.name == *name));
     others
         .map(|host| HostLine {
