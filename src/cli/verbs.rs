@@ -70,6 +70,8 @@ pub async fn get(deck: &Deck, kind: &str, name: Option<&str>) -> Result<Report> 
         "build" => &["id", "app", "version", "commit", "status", "size", "started_ms", "error"],
         "release" => &["swarm", "id", "version", "commit", "current", "created_ms"],
         "lease" => &["name", "who", "why", "step", "epoch"],
+        "hold" => &["name", "on", "object", "who", "since_ms", "until_ms", "why"],
+        "wave" => &["number", "verb", "who", "result", "done", "failed", "not_started", "started_ms", "why"],
         _ => &["number", "swarm", "verb", "version", "who", "phase", "result", "started_ms", "why"],
     };
     Ok(Report::table(rows, columns))

@@ -34,8 +34,14 @@ impl Deck {
     pub(super) async fn highest_fence(&self, catalog: &Catalog, plan: &Plan, world: &World) -> u64 {
         let mut highest =
             known_hosts(plan).iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
-        for pool in plan.pool.iter().chain(&plan.other_pools) {
-            if let Ok(opened) = self.open_change(catalog, pool, |link| link).await {
+        if let Some(pool) = &plan.pool
+            && let Ok(opened) = self.open_change(catalog, pool, |link| link).await
+        {
+            let fence = self.pool_fence(&opened, &pool.balancer, &pool.pool, 0);
+            highest = highest.max(opened.balancer.raise(&fence).await.unwrap_or(0));
+        }
+        for pool in &plan.other_pools {
+            if let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await {
                 highest = highest.max(self.pool_epoch(&opened, &pool.balancer, &pool.pool).await.unwrap_or(0));
             }
         }
@@ -52,7 +58,7 @@ impl Deck {
             self.store.take_ports(host_id, ports, &plan.id).await?;
         }
         for pool in &plan.other_pools {
-            let opened = self.open_change(catalog, pool, |link| link).await?;
+            let opened = self.open_balancer(catalog, &pool.balancer).await?;
             let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
             self.store.keep("pool before", &format!("{}/{}", plan.id, pool.place()), &before, self.now_ms()).await?;
         }
@@ -95,7 +101,7 @@ impl Deck {
         };
         let mut others = Vec::new();
         for change in &plan.other_pools {
-            let opened = self.open_change(catalog, change, acting).await?;
+            let opened = self.open_balancer(catalog, &change.balancer).await?;
             let before: Option<Snapshot> = self.store.kept("pool before", &format!("{}/{}", plan.id, change.place())).await?;
             // An empty one would leave alone what is to be put back.
             let before = before.ok_or_else(|| Fault::failed(format!("what pool {} held before is not kept any more", change.place())))?;

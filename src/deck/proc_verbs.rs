@@ -30,6 +30,7 @@ impl Deck {
     pub async fn proc_verb(&self, verb: &str, host: &str, name: &str, why: &str) -> Result<String> {
         let catalog = self.catalog().await?;
         let host = catalog.host(host)?;
+        self.refuse_held(&host).await?;
         let seen = self.observe_host(&catalog, &host).await?;
         let proc = seen.procs.iter().find(|proc| proc.name == name).cloned().ok_or_else(|| {
             let known: Vec<&str> = seen.procs.iter().map(|proc| proc.name.as_str()).collect();
@@ -128,8 +129,12 @@ impl Deck {
     }
 
     /// The highest epoch that a host of a pool's balancer has seen.
-    pub(super) async fn pool_epoch(&self, opened: &super::balancing::Opened, balancer: &str, pool: &str) -> Result<u64> {
-        opened.balancer.raise(&self.pool_fence(opened, balancer, pool, 0)).await
+    pub(super) async fn pool_epoch(&self, opened: &super::balancing::Opened, name: &str, pool: &str) -> Result<u64> {
+        let key = format!("pool/{name}/{pool}");
+        opened
+            .balancer
+            .raise(&crate::balancers::Fence { installation: self.store.installation().to_string(), key, epoch: 0, root: opened.root() })
+            .await
     }
 
     /// Runs a swarm's uptests on its procs that run, now.
@@ -226,6 +231,7 @@ impl Deck {
     /// Puts on a host what it is missing; says each thing that was done.
     pub async fn host_provision(&self, name: &str, why: &str) -> Result<Vec<String>> {
         let host = self.any_host(name).await?;
+        self.refuse_held(&host).await?;
         let link = self.links.link(&host).await?;
         // Whoever it belongs to, looking is free; changing it is not.
         if let Some(other) = procs::holder(link.as_ref(), &host.root).await?.filter(|holder| holder != self.store.installation()) {
@@ -258,7 +264,7 @@ impl Deck {
     }
 
     /// A host of a squad, or of a balancer.
-    async fn any_host(&self, name: &str) -> Result<Host> {
+    pub(super) async fn any_host(&self, name: &str) -> Result<Host> {
         let catalog = self.catalog().await?;
         let squads = catalog.hosts()?;
         for balancer in &catalog.balancers {

@@ -243,7 +243,8 @@ impl RealHands {
         balancer.set(&pool.pool, &nodes, &fence).await?;
         balancer.verify(&pool.pool, &nodes).await?;
         let probed = probe(balancer.as_ref(), pool, &nodes).await?;
-        Ok(self.wait_for(balancer.as_ref(), &pool.pool, &removed, give_up).await? + &probed)
+        let drained = self.wait_for(balancer.as_ref(), &pool.pool, &removed, give_up).await?;
+        Ok(format!("{drained}{probed}"))
     }
 
     /// Takes what goes out of a pool besides the plan's own. Two balancers may write one and the same file: what was routed since stays.

@@ -65,13 +65,8 @@ impl Scene {
             trouble: self.trouble.clone(),
             ..PoolSeen::default()
         };
-        let theirs = PoolSeen {
-            balancer: "edge".into(),
-            pool: "theirs".into(),
-            nodes: ["web01:9".to_string()].into(),
-            trouble: vec![],
-            ..PoolSeen::default()
-        };
+        let theirs =
+            PoolSeen { balancer: "edge".into(), pool: "theirs".into(), nodes: ["web01:9".to_string()].into(), ..PoolSeen::default() };
         let world = World { hosts: [("web01".to_string(), seen)].into(), pools: vec![pool, theirs] };
         strays(&Facts {
             known: Known { installation: "i1", swarms: &swarms },

@@ -131,6 +131,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         hosts: Vec::new(),
         warnings: Vec::new(),
         back: String::new(),
+        held: Vec::new(),
         build_reused: want.build_reused,
     };
     plan.hosts = host_lines(want, &plan);
@@ -196,7 +197,7 @@ fn away<'a>(want: &'a Want, mine: &[&Proc]) -> Result<BTreeSet<&'a str>> {
 }
 
 /// In place every new proc takes the place and port of an old one; the old ones are put into that order.
-fn instead_of(retire: &mut [PlannedProc], rooms: &[Room], missing: usize) -> Vec<(String, String, u16)> {
+fn instead_of(retire: &mut Vec<PlannedProc>, rooms: &[Room], missing: usize) -> Vec<(String, String, u16)> {
     let room = |proc: &PlannedProc| rooms.iter().find(|room| room.host == proc.host);
     retire.sort_by_key(|proc| room(proc).is_none());
     retire.iter().take(missing).filter_map(|proc| room(proc).map(|room| (proc.host.clone(), room.address.clone(), proc.port))).collect()
@@ -205,7 +206,7 @@ fn instead_of(retire: &mut [PlannedProc], rooms: &[Room], missing: usize) -> Vec
 /// There is no room at all: why, host by host.
 fn nowhere(want: &Want) -> Fault {
     let why = |host: &Host| match want.world.hosts.get(&host.name).map(|seen| &seen.state) {
-        _ if !host.active => format!("{} is out of service", host.name),
+        _ if !host.active => format!("{} is out of service or held", host.name),
         _ if want.indebted.contains(&host.name) => format!("{} owes something first (swarmdeck upkeep)", host.name),
         _ if want.replace == Replace::Host(&host.name) => format!("{} is being emptied", host.name),
         Some(HostState::Unreachable(why) | HostState::Degraded(why)) => format!("{}: {why}", host.name),
@@ -434,11 +435,11 @@ fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
     if want.size == 0 && plan.pool.is_some() {
         all.push("size 0: the pool will be empty and nobody serves".into());
     }
-    all.extend(orphans::warnings(want, plan));
     let seen = plan.pool.as_ref().and_then(|pool| Some((pool, want.world.pool(&pool.balancer, &pool.pool)?)));
     if let Some((pool, seen)) = seen {
         all.extend(pool_warnings(pool, seen, want.size));
     }
+    all.extend(orphans::warnings(want, plan));
     all
 }
 

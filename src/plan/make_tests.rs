@@ -350,7 +350,7 @@ proptest! {
         }
         if let Some(port) = strange_node { nodes[1].insert(format!("10.0.0.1:{port}")); }
         for (pool, nodes) in ["shop", "earlier", "theirs"].iter().zip(nodes) {
-            world.pools.push(PoolSeen { balancer: "edge".into(), pool: (*pool).into(), nodes, trouble: Vec::new(), ..PoolSeen::default() });
+            world.pools.push(PoolSeen { balancer: "edge".into(), pool: (*pool).into(), nodes, ..PoolSeen::default() });
         }
         let squad: Vec<Host> = all.iter().filter(|host| host.squad == "web").cloned().collect();
         let swarm = swarm(size);

@@ -1,5 +1,6 @@
 //! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
 
+use crate::model::hold::Hold;
 use crate::model::probe::Probe;
 use crate::model::units::Absent;
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The way back, one sentence.
     pub back: String,
+    /// The holds that keep it from being executed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Hold>,
     /// Whether the build was reused.
     pub build_reused: bool,
 }

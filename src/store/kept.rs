@@ -131,7 +131,7 @@ impl Store {
 }
 
 impl Write<'_> {
-    async fn keep(&mut self, kind: &str, name: &str, body: &str, now_ms: i64) -> Result<()> {
+    pub(super) async fn keep(&mut self, kind: &str, name: &str, body: &str, now_ms: i64) -> Result<()> {
         sqlx::query(
             "INSERT INTO kept (kind, name, at_ms, body) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (kind, name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
@@ -145,11 +145,11 @@ impl Write<'_> {
         .map(drop)
         .map_err(written)
     }
-    async fn find_kept(&mut self, kind: &str, name: &str) -> Result<Option<String>> {
+    pub(super) async fn find_kept(&mut self, kind: &str, name: &str) -> Result<Option<String>> {
         let row = sqlx::query("SELECT body FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
         row.fetch_optional(&mut *self.tx).await.map_err(read)?.map(|row| get(&row, 0)).transpose()
     }
-    async fn forget(&mut self, kind: &str, name: &str) -> Result<()> {
+    pub(super) async fn forget(&mut self, kind: &str, name: &str) -> Result<()> {
         let query = sqlx::query("DELETE FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
         query.execute(&mut *self.tx).await.map(drop).map_err(written)
     }

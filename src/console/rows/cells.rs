@@ -122,6 +122,11 @@ fn swarm(look: &Look, now_ms: i64, swarm: &SwarmLook) -> Cells {
     };
     let lost = counts.iter().find(|(glyph, _)| *glyph == '?').map_or(0, |(_, number)| *number);
     let state = if swarm.state == SwarmState::Lost && lost > 0 { format!("lost {lost}") } else { swarm.state.word().to_string() };
+    let not_live = match (swarm.held.first(), swarm.not_live.as_str()) {
+        (None, text) => text.to_string(),
+        (Some(hold), "") => format!("HELD {}", hold.who),
+        (Some(hold), text) => format!("HELD {}, {text}", hold.who),
+    };
     let version = if swarm.running.is_empty() { &swarm.version } else { &swarm.running };
     let rank = match swarm.state {
         SwarmState::Failing => 0,
@@ -141,7 +146,7 @@ fn swarm(look: &Look, now_ms: i64, swarm: &SwarmLook) -> Cells {
             format!("{}/{}", swarm.ready, swarm.size),
             drawn,
             or_dash(version),
-            or_dash(&swarm.not_live),
+            or_dash(&not_live),
             age(now_ms, swarm.last_ms),
         ],
         state,

@@ -9,9 +9,11 @@ use crate::console::update::update;
 use crate::console::view::view;
 use crate::deck::look::*;
 use crate::model::entity::*;
+use crate::model::hold::{Hold, HoldOn};
 use crate::model::record::*;
 use crate::model::release::{Build, BuildStatus};
 use crate::model::stray::{Stray, StrayKind};
+use crate::model::waiting::Waiting;
 use crate::model::world::*;
 use crate::plan::*;
 use ratatui::buffer::Buffer;
@@ -94,11 +96,17 @@ fn swarm(short: &str, state: SwarmState, ready: u32, size: u32, version: &str, n
         ready,
         procs: Vec::new(),
         not_live: not_live.into(),
+        held: Vec::new(),
         last_ms: NOW - ago,
         dispatch: String::new(),
         who_changed: "op2".into(),
         changed_ms: NOW - 4 * HOUR,
     }
+}
+
+pub fn hold(name: &str, on: HoldOn, id: &str, object: &str) -> Hold {
+    let (name, id, object, who) = (name.into(), id.into(), object.into(), "op1".into());
+    Hold { name, on, id, object, who, why: "v5.3.0 over the sale OPS-871".into(), since_ms: NOW - DAY, until_ms: 0 }
 }
 
 fn step(phase: Phase, place: &str, state: StepState, from: i64, to: i64, detail: &str) -> Step {
@@ -260,8 +268,12 @@ pub fn look() -> Look {
         swarm("mail-prod-web", Ok, 6, 6, "v2.0.4", "ingredient db", 9 * DAY),
         swarm("mail-prod-cron", Ok, 1, 1, "v2.0.4", "ingredient db", 9 * DAY),
         swarm("api-prod-web", Ok, 24, 24, "v9.1.0", "", 3 * HOUR),
-        swarm("old-prod-web", Off, 0, 0, "v1.8.2", "HELD op1", 60 * DAY),
+        swarm("old-prod-web", Off, 0, 0, "v1.8.2", "", 60 * DAY),
     ];
+    let held = hold("rollback-97", HoldOn::Swarm, "s-old-prod-web", "old-prod-web@web");
+    for swarm in swarms.iter_mut().filter(|swarm| swarm.short == "old-prod-web") {
+        swarm.held = vec![held.clone()];
+    }
     let mut hosts: BTreeMap<String, HostSeen> = BTreeMap::new();
     for number in 1..=5 {
         let name = format!("web{number:02}");
@@ -336,6 +348,12 @@ pub fn look() -> Look {
             need('.', Target::Nothing, "22 strays", "14 orphan, 8 foreign, on 5 hosts", 9 * DAY),
         ],
         hints: vec![],
+        holds: vec![held],
+        waits: BTreeMap::from([(
+            "d-412".to_string(),
+            Waiting { what: "host".into(), on: "web05 (prove)".into(), since_ms: NOW - 9_000, until_ms: 0 },
+        )]),
+        carried: BTreeSet::from(["d-412".to_string()]),
     }
 }
 

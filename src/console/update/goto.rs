@@ -1,9 +1,8 @@
 //! Ways through the console: in, out, tabs, panes, logs, leaving.
 
-use super::verbs;
 use crate::console::effect::Effect;
 use crate::console::rows::find;
-use crate::console::state::{Button, Confirm, Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
+use crate::console::state::{Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
 use crate::console::view::layout;
 use crate::deck::look::Target;
 
@@ -161,28 +160,4 @@ pub fn pop(state: &mut State) -> Vec<Effect> {
         pane.stale = true;
     }
     layer.ticket().map(|ticket| Effect::Stop { ticket }).into_iter().collect()
-}
-
-/// Leaves, or asks when dispatches of ours are under way.
-pub fn leave(state: &mut State) -> Vec<Effect> {
-    let under_way: Vec<(String, String)> = state
-        .look
-        .dispatches
-        .iter()
-        .filter(|dispatch| dispatch.outcome.is_none())
-        .map(|dispatch| (dispatch.id.clone(), format!("{} {}: {}", dispatch.number, dispatch.swarm, dispatch.phase.word())))
-        .collect();
-    if under_way.is_empty() {
-        return vec![Effect::Quit];
-    }
-    let mut lines = vec!["Under way:".to_string()];
-    lines.extend(under_way.iter().map(|(_, line)| format!("  dispatch {line}")));
-    let ids = under_way.into_iter().map(|(id, _)| id).collect();
-    let buttons = vec![
-        verbs::button("leave, it goes on", vec![Effect::Quit]),
-        Button { label: "stop, resumable".into(), effects: vec![Effect::QuitAndStop], log: None },
-        Button { label: "undo and leave".into(), effects: vec![Effect::QuitAndUndo(ids)], log: None },
-    ];
-    state.layers.push(Layer::Confirm(Box::new(Confirm::new("Leave?", lines, buttons))));
-    Vec::new()
 }

@@ -24,6 +24,7 @@ pub enum On {
     Ingredient,
     /// Something out of place.
     Stray,
+    Squad,
     /// The fleet as a whole.
     Fleet,
 }
@@ -41,6 +42,9 @@ pub struct Verb {
     pub danger: Danger,
 }
 
+const HOLD: &str = "hold: nobody dispatches it; or lift what holds it";
+const LIFT: &str = "lift a hold";
+
 /// Every verb.
 pub const VERBS: &[Verb] = &[
     Verb { id: "dispatch", title: "dispatch: plan a version, prove it, route it", key: Some('d'), on: On::Swarm, danger: Danger::Middle },
@@ -48,6 +52,14 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "size", title: "change the number of procs", key: Some('='), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "build", title: "build its version now", key: Some('g'), on: On::Swarm, danger: Danger::None },
     Verb { id: "uptest", title: "run its uptests now", key: Some('t'), on: On::Swarm, danger: Danger::None },
+    Verb { id: "hold", title: HOLD, key: Some('h'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Swarm, danger: Danger::Low },
+    Verb { id: "hold", title: HOLD, key: Some('h'), on: On::Squad, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Squad, danger: Danger::Low },
+    Verb { id: "hold", title: "hold: nothing is placed on it or changed; or lift it", key: Some('h'), on: On::Host, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Host, danger: Danger::Low },
+    Verb { id: "hold", title: HOLD, key: None, on: On::Fleet, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Fleet, danger: Danger::Low },
     Verb { id: "repair", title: "fix drift: its pool as we last wrote it", key: Some('f'), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "edit", title: "edit config, env or ingredient", key: Some('e'), on: On::Swarm, danger: Danger::Low },
     Verb { id: "edit-env", title: "edit the swarm's env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
