@@ -16,3 +16,4 @@ mod main_job;
 mod requests;
 mod rollout;
 mod strays;
+mod why;
