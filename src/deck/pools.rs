@@ -149,7 +149,7 @@ impl Deck {
     }
 
     /// The balancer on the hosts that count for a pool: all but those that are owed a change.
-    async fn open_counted(&self, catalog: &Catalog, balancer: &str, pool: &str) -> Result<Opened> {
+    pub(super) async fn open_counted(&self, catalog: &Catalog, balancer: &str, pool: &str) -> Result<Opened> {
         let owed = self.owed_of(balancer, pool).await?;
         self.open_balancer_on(catalog, balancer, |host| !owed.contains_key(host)).await
     }

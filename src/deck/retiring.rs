@@ -122,7 +122,7 @@ impl Deck {
             seen = world.hosts.get(&proc.host).and_then(|host| host.fences.get(key)).copied().unwrap_or(0);
         }
         for (balancer, pool, _) in &gone.nodes {
-            seen = seen.max(self.pool_epoch(&self.open_balancer(catalog, balancer).await?, balancer, pool).await?);
+            seen = seen.max(self.pool_epoch(&self.open_counted(catalog, balancer, pool).await?, balancer, pool).await?);
         }
         let what = gone.proc.as_ref().map_or("a node", |proc| proc.name.as_str());
         let held = self.acquire_all(&names, &format!("retire {what}"), seen).await?;
@@ -156,13 +156,8 @@ impl Deck {
     }
 
     async fn take_out(&self, catalog: &Catalog, balancer: &str, pool: &str, node: &str, epoch: u64, drain: Duration) -> Result<()> {
-        let opened = self.open_balancer(catalog, balancer).await?;
-        let fence = balancers::Fence {
-            installation: self.store.installation().to_string(),
-            key: format!("pool/{balancer}/{pool}"),
-            epoch,
-            root: opened.root(),
-        };
+        let opened = self.open_counted(catalog, balancer, pool).await?;
+        let fence = self.pool_fence(&opened, balancer, pool, epoch);
         let mut nodes = balancers::up(&opened.balancer.nodes(pool).await?);
         if nodes.remove(node) {
             opened.balancer.set(pool, &nodes, &fence).await?;

@@ -3,7 +3,7 @@
 use super::make::Want;
 use super::types::{HostLine, Plan, PlannedProc, PoolChange};
 use crate::model::entity::Swarm;
-use crate::model::world::{Owner, Proc, World};
+use crate::model::world::{Owner, PoolSeen, Proc, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +36,13 @@ pub(super) fn other_pools(want: &Want, retire: &[PlannedProc], lost: &[PlannedPr
             .at("plan")
             .next("take `in_place` away for this dispatch"));
         }
+        let behind = seen.hosts.iter().find_map(|host| Some((&host.host, host.away.as_ref().or(host.owed.as_ref())?)));
+        if let Some((host, why)) = behind {
+            return Err(Fault::refused(format!("pool {}@{} is not the same everywhere: {why}", seen.pool, seen.balancer))
+                .on(host)
+                .at("plan")
+                .next("bring that balancer host back and right (swarmdeck upkeep), then plan again"));
+        }
         if let Some(trouble) = seen.trouble.first() {
             return Err(Fault::refused(format!("pool {}@{} cannot be trusted as it is: {trouble}", seen.pool, seen.balancer))
                 .at("plan")
@@ -48,14 +55,15 @@ pub(super) fn other_pools(want: &Want, retire: &[PlannedProc], lost: &[PlannedPr
     Ok(all)
 }
 
-/// Ports at an address that some pool has a node for.
+/// Ports at an address that some pool has a node for, one that was taken out too.
 pub(super) fn routed_ports(world: &World, address: &str) -> BTreeSet<u16> {
-    let nodes = world.pools.iter().flat_map(|pool| &pool.nodes).filter_map(|node| node.rsplit_once(':'));
-    nodes.filter(|(at, _)| *at == address).filter_map(|(_, port)| port.parse().ok()).collect()
+    let of_pool = |pool: &PoolSeen| pool.nodes.iter().chain(&pool.taken_out()).cloned().collect::<Vec<_>>();
+    let port = |node: String| node.rsplit_once(':').filter(|(at, _)| *at == address).and_then(|(_, port)| port.parse().ok());
+    world.pools.iter().flat_map(of_pool).filter_map(port).collect()
 }
 
 /// The lines of hosts that are not of the squad and lose procs.
-pub(super) fn other_hosts<'a>(want: &'a Want, plan: &Plan, ports: &impl Fn(&[PlannedProc], &str) -> Vec<u16>) -> Vec<HostLine> {
+pub(super) fn other_hosts(want: &Want, plan: &Plan, ports: &impl Fn(&[PlannedProc], &str) -> Vec<u16>) -> Vec<HostLine> {
     let others = plan.touched_hosts().into_iter().filter(|name| !want.hosts.iter().any(|host| host.name == *name));
     others
         .map(|host| HostLine {

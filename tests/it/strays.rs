@@ -300,7 +300,7 @@ fn strays_are_listed_with_evidence_and_adopted_retired_or_ignored() {
     deck.run(&["adopt", "host", "web02", "--yes"]).refused(3, &["is foreign, of velociraptor", "--anyway"]);
     let adopted = deck.json(&["adopt", "host", "web02", "--yes", "--anyway"]);
     assert!(adopted["plan"][0].as_str().unwrap().contains(&format!("pid {} stays", theirs.pid.unwrap())), "{adopted}");
-    assert_eq!(programs(&fleet, &["web02"], &theirs.name), [theirs.clone()]);
+    assert_eq!(programs(&fleet, &["web02"], &theirs.name), std::slice::from_ref(&theirs));
     let proc = deck.json(&["get", "procs", &theirs.name])[0].clone();
     assert_eq!(
         (proc["owner"].as_str(), proc["swarm"].as_str(), proc["version"].as_str()),
@@ -332,7 +332,7 @@ fn strays_are_listed_with_evidence_and_adopted_retired_or_ignored() {
     assert_eq!(claimed["before"], installation.as_str(), "{claimed}");
     let on_web01 = served.iter().find(|program| program.host == "web01").unwrap();
     other.run(&["adopt", "proc", "web01", &on_web01.name, "--yes", "--anyway"]).ended(0);
-    assert_eq!(programs(&fleet, &["web01"], &on_web01.name), [on_web01.clone()]);
+    assert_eq!(programs(&fleet, &["web01"], &on_web01.name), std::slice::from_ref(on_web01));
     let proc = other.json(&["get", "procs", &on_web01.name])[0].clone();
     assert_eq!(proc["owner"], "ours", "{proc}");
     let proc = deck.json(&["get", "procs", &on_web01.name])[0].clone();
