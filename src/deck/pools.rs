@@ -6,6 +6,7 @@ use super::leasing::Held;
 use super::{Catalog, Deck, Entry};
 use crate::balancers::{Fence, HostNodes, NodeState, Owner, Snapshot, Was, up};
 use crate::model::entity::Swarm;
+use crate::model::record::Event;
 use crate::model::shown::shown_lines;
 use crate::model::{Fault, FaultKind, Result, document};
 use crate::plan::{Plan, PoolChange};
@@ -64,6 +65,12 @@ pub struct PoolPlan {
 }
 
 impl PoolPlan {
+    /// One for the tests of faces.
+    #[cfg(test)]
+    pub fn example(verb: PoolVerb, line: &str) -> PoolPlan {
+        PoolPlan { balancer: "edge".into(), pool: "shop".into(), verb, lines: vec![line.into()], before: Snapshot::default() }
+    }
+
     /// `pool shop@edge`.
     pub fn object(&self) -> String {
         format!("pool {}@{}", self.pool, self.balancer)
@@ -232,6 +239,16 @@ impl Deck {
                 since_ms: self.now_ms(),
             };
             self.store.keep(OWED, &format!("{}/{}/{host}", change.balancer, change.pool), &owed, self.now_ms()).await?;
+            let event = Event {
+                at_ms: self.now_ms(),
+                kind: "balancer".into(),
+                run: plan.id.clone(),
+                what: format!("{host} is away and left out: it is owed pool {}@{} as it is then", change.pool, change.balancer),
+                place: host.clone(),
+                result: "warning".into(),
+                ..Event::default()
+            };
+            self.store.note(&[event], None).await?;
         }
         Ok(())
     }
