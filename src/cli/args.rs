@@ -124,8 +124,25 @@ pub enum Command {
     Start(ProcArgs),
     /// Stop a proc.
     Stop(ProcArgs),
-    /// Restart a proc.
-    Restart(ProcArgs),
+    /// Restart a proc (HOST PROC), or a whole swarm (SWARM): new procs of the same release, batch by batch, before the old ones go.
+    Restart {
+        /// A host, or a swarm.
+        on: String,
+        proc: Option<String>,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Promote the canary of a dispatch: the other procs follow.
+    Promote { dispatch: String },
+    /// Go on without a host that does not answer; what it may hold of the dispatch is owed.
+    GoOn { dispatch: String, host: String },
+    /// Wait longer for hosts that do not answer.
+    Wait {
+        dispatch: String,
+        /// 5m
+        #[arg(value_parser = humantime::parse_duration)]
+        more: std::time::Duration,
+    },
     /// Stop and remove a proc, without draining it.
     Destroy(ProcArgs),
     /// Run a swarm's uptests now.
@@ -188,6 +205,19 @@ pub enum HostCommand {
     Provision { name: String },
     /// Take a host over from another installation.
     Claim { name: String },
+    /// Replace every proc of ours on a host by new ones elsewhere.
+    Evacuate {
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Replace the procs of a host that does not answer: its nodes leave the pools, and it owes their retirement.
+    #[command(name = "re-place")]
+    RePlace {
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
 }
 
 /// Of `balancers`.

@@ -4,7 +4,7 @@ use super::args::{DispatchArgs, Format, Yes};
 use super::print::{Report, err};
 use super::{confirmed, print};
 use crate::deck::look::{DispatchRequest, LogLine};
-use crate::deck::{Carried, Deck, Lines, Stop};
+use crate::deck::{Carried, Deck, Lines, Stop, Upkept};
 use crate::model::record::{Dispatch, Outcome};
 use crate::model::{Fault, FaultKind, Result};
 use crate::plan::Plan;
@@ -50,15 +50,22 @@ pub async fn size(deck: &Deck, swarm: &str, size: u32, yes: &Yes, format: Format
 
 pub async fn resume(deck: &Deck, name: Option<&str>) -> Result<Report> {
     let Some(name) = name else {
-        let ended = deck.upkeep().await?;
-        let exit = ended.iter().map(exit_of).max().unwrap_or(0);
-        let text = if ended.is_empty() {
+        let Upkept { ended, paid } = deck.upkeep().await?;
+        let owed = if paid.iter().any(|dispatch| !dispatch.debts.is_empty()) { 4 } else { 0 };
+        let exit = ended.iter().map(exit_of).max().unwrap_or(0).max(owed);
+        let mut text = if ended.is_empty() && paid.is_empty() {
             "nothing was left behind\n".to_string()
         } else {
             ended.iter().map(|dispatch| format!("dispatch {} of {}: {}\n", dispatch.number, dispatch.swarm, word(dispatch))).collect()
         };
+        for dispatch in &paid {
+            text.push_str(&match dispatch.debts.len() {
+                0 => format!("dispatch {} of {}: its debts are paid\n", dispatch.number, dispatch.swarm),
+                left => format!("dispatch {} of {}: {left} debts are left\n", dispatch.number, dispatch.swarm),
+            });
+        }
         let mut rows = Vec::new();
-        for dispatch in &ended {
+        for dispatch in ended.iter().chain(&paid) {
             rows.push(result(deck, dispatch).await);
         }
         return Ok(Report { value: Value::Array(rows), text: Some(text), columns: &[], exit });
@@ -106,7 +113,7 @@ async fn made(deck: &Deck, request: &DispatchRequest) -> Result<Plan> {
     plan
 }
 
-async fn carried(deck: &Deck, plan: Result<Plan>, yes: &Yes, format: Format) -> Result<Dispatch> {
+pub(super) async fn carried(deck: &Deck, plan: Result<Plan>, yes: &Yes, format: Format) -> Result<Dispatch> {
     let plan = plan?;
     if format == Format::Table {
         print::out(&crate::model::shown::shown_lines(&text(&plan)));
@@ -159,7 +166,7 @@ async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
 }
 
 /// The report of a dispatch that was carried, or of the fault that kept it from beginning.
-async fn ended(deck: &Deck, dispatch: Result<Dispatch>, swarm: &str) -> Result<Report> {
+pub(super) async fn ended(deck: &Deck, dispatch: Result<Dispatch>, swarm: &str) -> Result<Report> {
     match dispatch {
         Ok(dispatch) => {
             let fault = dispatch.fault.as_ref().map(|fault| format!(": {}", fault.line())).unwrap_or_default();
@@ -253,6 +260,13 @@ pub fn text(plan: &Plan) -> String {
     }
     if let Some(pool) = &plan.pool {
         text.push_str(&format!("  pool {}@{}: +{} -{}\n", pool.pool, pool.balancer, pool.added().len(), pool.removed().len()));
+    }
+    if !plan.lost.is_empty() {
+        let lost: Vec<String> = plan.lost.iter().map(|proc| format!("{} :{}", proc.host, proc.port)).collect();
+        text.push_str(&format!("  not seen, unrouted, owed: {}\n", lost.join(", ")));
+    }
+    if let Some(form) = plan.form() {
+        text.push_str(&format!("  {form}\n"));
     }
     text.push_str(&format!("  uptests: {}\n", if plan.uptests.is_empty() { "none".into() } else { plan.uptests.join(", ") }));
     for warning in &plan.warnings {

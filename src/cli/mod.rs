@@ -3,6 +3,7 @@
 pub mod args;
 mod balancers;
 mod dispatch;
+mod moving;
 mod print;
 mod prompt;
 mod verbs;
@@ -12,7 +13,7 @@ pub use verbs::demo_up;
 
 use crate::deck::{Deck, Outside};
 use crate::model::{Fault, Result};
-use args::{Cli, Command, Format};
+use args::{Cli, Command, Format, HostCommand, ProcArgs};
 use print::Report;
 use std::io::IsTerminal;
 
@@ -58,7 +59,13 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
         Command::Start(args) => verbs::proc(deck, "start", &args).await,
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,
-        Command::Restart(args) => verbs::proc(deck, "restart", &args).await,
+        Command::Restart { on, proc: Some(proc), yes } => verbs::proc(deck, "restart", &ProcArgs { host: on, proc, yes }).await,
+        Command::Restart { on, proc: None, yes } => moving::restart(deck, &on, &yes, format).await,
+        Command::Promote { dispatch } => moving::promote(deck, &dispatch).await,
+        Command::GoOn { dispatch, host } => moving::go_on(deck, &dispatch, &host).await,
+        Command::Wait { dispatch, more } => moving::wait(deck, &dispatch, more).await,
+        Command::Hosts { command: Some(HostCommand::Evacuate { name, yes }) } => moving::evacuate(deck, &name, &yes, format).await,
+        Command::Hosts { command: Some(HostCommand::RePlace { name, yes }) } => moving::re_place(deck, &name, &yes, format).await,
         Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
         Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
         Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,

@@ -246,7 +246,7 @@ pub async fn audit(deck: &Deck, who: Option<&str>, object: Option<&str>) -> Resu
 
 pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> {
     match command {
-        None => get(deck, "hosts", None).await,
+        None | Some(HostCommand::Evacuate { .. } | HostCommand::RePlace { .. }) => get(deck, "hosts", None).await,
         Some(HostCommand::Check { name }) => {
             let missing = deck.host_check(&name).await?;
             let text = if missing.is_empty() {

@@ -28,6 +28,15 @@ pub struct Carried {
     pub done: JoinHandle<Dispatch>,
 }
 
+/// What upkeep did.
+#[derive(Debug, Default)]
+pub struct Upkept {
+    /// Dispatches that were left behind.
+    pub ended: Vec<Dispatch>,
+    /// Dispatches whose debts were gone about; what could not be paid is listed in them still.
+    pub paid: Vec<Dispatch>,
+}
+
 /// How a dispatch under way is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -316,8 +325,9 @@ impl Deck {
         self.store.dispatch(id).await.ok().flatten()
     }
 
-    /// Dispatches left behind by processes that are gone: finished or undone, one after the other. Answers with what became of each.
-    pub async fn upkeep(&self) -> Result<Vec<Dispatch>> {
+    /// Dispatches left behind by processes that are gone: finished or undone, one after the other; then debts are paid where hosts
+    /// answer again. Answers with what became of each.
+    pub async fn upkeep(&self) -> Result<Upkept> {
         let (mut ended, mut failed) = (Vec::new(), None);
         for dispatch in self.store.open_dispatches().await? {
             match self.resume(&dispatch, None).await {
@@ -332,9 +342,8 @@ impl Deck {
             }
         }
         let (paid, owing) = self.pay_debts().await?;
-        ended.extend(paid);
-        let paid = self.pay_pools().await.map(drop);
-        failed.or(owing).map_or(paid.map(|()| ended), Err)
+        let pools = self.pay_pools().await.err();
+        failed.or(owing).or(pools).map_or(Ok(Upkept { ended, paid }), Err)
     }
 
     /// A dispatch by number or id.

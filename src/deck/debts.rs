@@ -14,6 +14,15 @@ impl Deck {
         Ok(owing.iter().flat_map(|dispatch| dispatch.debts.iter().map(|debt| debt.host.clone())).collect())
     }
 
+    /// The swarms with procs on a host, as it was seen last; it is asked first.
+    pub async fn swarms_on(&self, host: &str) -> Result<Vec<String>> {
+        let catalog = self.catalog().await?;
+        let known = catalog.host(host)?;
+        let world = self.observe(&catalog, None).await?;
+        let procs = world.hosts.get(&known.name).map(|seen| seen.procs.clone()).unwrap_or_default();
+        Ok(procs.into_iter().filter_map(|proc| proc.swarm).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
     /// Pays what can be paid: for every dispatch that owes something to places that answer now. Answers with the dispatches that were
     /// gone about, and the first fault.
     pub(super) async fn pay_debts(&self) -> Result<(Vec<Dispatch>, Option<Fault>)> {

@@ -70,7 +70,9 @@ impl Journal for DeckJournal {
 impl DeckJournal {
     fn step_event(&self, dispatch: &Dispatch, step: &Step, now_ms: i64) -> Option<Event> {
         let (result, word) = match step.state {
-            StepState::Intent => ("", "begun"),
+            StepState::Intent if step.detail.is_empty() => ("", "begun"),
+            // It waits for a host that does not answer.
+            StepState::Intent => ("warning", step.detail.as_str()),
             StepState::Done => ("success", step.detail.as_str()),
             StepState::Failed => ("failed", step.detail.as_str()),
             StepState::Undoing => ("", "being undone"),

@@ -26,7 +26,7 @@ pub mod verbs;
 mod tests;
 
 pub use apply::{Applied, ObjectChange};
-pub use carry::{Carried, Stop};
+pub use carry::{Carried, Stop, Upkept};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
 pub use pools::{PoolPlan, PoolVerb};

@@ -186,6 +186,24 @@ impl Plan {
     pub fn batches(&self) -> u32 {
         self.start.iter().chain(&self.retire).map(|proc| proc.batch + 1).max().unwrap_or(1)
     }
+    /// How it goes about it, one line; none when it is all at once and undone exactly.
+    pub fn form(&self) -> Option<String> {
+        let count = |batch: u32| self.start.iter().filter(|proc| proc.batch == batch).count();
+        let sizes: Vec<String> = (0..self.batches()).map(|batch| count(batch).to_string()).collect();
+        let mut parts = Vec::new();
+        if sizes.len() > 1 {
+            parts.push(format!("{} batches: {} procs", sizes.len(), sizes.join(" + ")));
+        }
+        if self.canary > 0 && self.timing.soak_ms > 0 {
+            parts.push(format!("the first {} are a canary, the others follow after its soak or when it is promoted", self.canary));
+        } else if self.canary > 0 {
+            parts.push(format!("the first {} are a canary, the others follow when it is promoted", self.canary));
+        }
+        if self.in_place {
+            parts.push("in place".into());
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
     /// Every host that it touches, in order, once.
     pub fn touched_hosts(&self) -> Vec<String> {
         let mut names: Vec<String> = self.start.iter().chain(&self.keep).chain(&self.retire).map(|proc| proc.host.clone()).collect();

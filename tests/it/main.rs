@@ -11,3 +11,4 @@ mod demo;
 mod fixtures;
 mod fleet;
 mod main_job;
+mod rollout;

@@ -67,7 +67,7 @@ pub async fn up(home: &Path, outside: Outside, say: Say<'_>) -> Result<(Deck, De
     let places = Places::of(home)?;
     let (_lock, mut record) = places.take()?;
     let (deck, facts) = stand(&places, &mut record, outside, say).await?;
-    for left in deck.upkeep().await? {
+    for left in deck.upkeep().await?.ended {
         let word = left.outcome.map_or("", Outcome::word);
         say(format!("dispatch {} of {}, which was cut off, is {word} now", left.number, left.swarm));
     }

@@ -1,0 +1,87 @@
+//! Verbs that move procs without a new release, and words to a dispatch under way.
+
+use super::args::{Format, Yes};
+use super::dispatch::{carried, ended};
+use super::print::Report;
+use crate::deck::Deck;
+use crate::deck::look::{DispatchRequest, Replaced};
+use crate::model::{Fault, Result};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A rolling restart.
+pub async fn restart(deck: &Deck, swarm: &str, yes: &Yes, format: Format) -> Result<Report> {
+    let request = DispatchRequest {
+        swarm: swarm.into(),
+        why: yes.why.clone(),
+        same_release: true,
+        replace: Some(Replaced::All),
+        ..DispatchRequest::default()
+    };
+    let plan = deck.plan(&request, None).await;
+    ended(deck, carried(deck, plan, yes, format).await, swarm).await
+}
+
+/// Empties a host, swarm after swarm.
+pub async fn evacuate(deck: &Deck, host: &str, yes: &Yes, format: Format) -> Result<Report> {
+    let request = |swarm: String| DispatchRequest {
+        swarm,
+        why: yes.why.clone(),
+        same_release: true,
+        replace: Some(Replaced::OnHost(host.to_string())),
+        ..DispatchRequest::default()
+    };
+    one_by_one(deck, host, &request, yes, format).await
+}
+
+/// Replaces what was last seen on a host that does not answer.
+pub async fn re_place(deck: &Deck, host: &str, yes: &Yes, format: Format) -> Result<Report> {
+    let request =
+        |swarm: String| DispatchRequest { swarm, why: yes.why.clone(), same_release: true, go_on: true, ..DispatchRequest::default() };
+    one_by_one(deck, host, &request, yes, format).await
+}
+
+/// One plan and dispatch for each swarm with procs on a host; the first that does not end done is the last.
+async fn one_by_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> DispatchRequest, yes: &Yes, format: Format) -> Result<Report> {
+    let swarms = deck.swarms_on(host).await?;
+    if swarms.is_empty() {
+        return Ok(Report::text(format!("no swarm has procs on {host}\n"), Value::Array(Vec::new())));
+    }
+    let (mut text, mut values, mut exit) = (String::new(), Vec::new(), 0);
+    for (n, swarm) in swarms.iter().enumerate() {
+        let plan = deck.plan(&request(swarm.clone()), None).await;
+        let report = ended(deck, carried(deck, plan, yes, format).await, swarm).await?;
+        exit = exit.max(report.exit);
+        text.push_str(report.text.as_deref().unwrap_or_default());
+        values.push(report.value);
+        let left = swarms.get(n + 1..).unwrap_or_default();
+        if !matches!(exit, 0 | 4) && !left.is_empty() {
+            text.push_str(&format!("not started: {}\n", left.join(", ")));
+            values.extend(left.iter().map(|swarm| json!({"swarm": swarm, "result": "not started"})));
+            break;
+        }
+    }
+    Ok(Report { value: Value::Array(values), text: Some(text), columns: &[], exit })
+}
+
+pub async fn promote(deck: &Deck, name: &str) -> Result<Report> {
+    let dispatch = deck.dispatch_named(name).await?;
+    deck.promote(&dispatch).await?;
+    Ok(Report::text(format!("dispatch {}: its canary is promoted\n", dispatch.number), json!({"promoted": dispatch.number})))
+}
+
+pub async fn go_on(deck: &Deck, name: &str, host: &str) -> Result<Report> {
+    let dispatch = deck.dispatch_named(name).await?;
+    if !dispatch.steps.iter().any(|step| step.place == host) {
+        return Err(Fault::bad(format!("dispatch {} does nothing on {host}", dispatch.number)));
+    }
+    deck.go_without(&dispatch, host).await?;
+    Ok(Report::text(format!("dispatch {}: told to go on without {host}\n", dispatch.number), json!({"without": host})))
+}
+
+pub async fn wait(deck: &Deck, name: &str, more: Duration) -> Result<Report> {
+    let dispatch = deck.dispatch_named(name).await?;
+    deck.wait_longer(&dispatch, more).await?;
+    let text = format!("dispatch {}: waits {} longer\n", dispatch.number, humantime::format_duration(more));
+    Ok(Report::text(text, json!({"waits_seconds": more.as_secs()})))
+}
