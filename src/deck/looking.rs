@@ -314,6 +314,7 @@ fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World) -> Vec<Ne
         );
         all.push(Need { glyph: '~', object: short, target: Target::Dispatch(dispatch.id.clone()), text, since_ms: dispatch.started_ms });
     }
+    all.extend(super::pools::needs(swarms, world));
     let count = |owner: Owner| world.procs().filter(|proc| proc.owner == owner).count();
     let (orphans, foreign) = (count(Owner::Orphan), count(Owner::Foreign));
     if orphans > 0 {

@@ -3,11 +3,13 @@
 
 use super::balancing::{Opened, agreed};
 use super::leasing::Held;
+use super::look::{Need, SwarmLook, SwarmState, Target};
 use super::{Catalog, Deck, Entry};
 use crate::balancers::{Fence, HostNodes, NodeState, Owner, Snapshot, Was, up};
 use crate::model::entity::Swarm;
 use crate::model::record::Event;
 use crate::model::shown::shown_lines;
+use crate::model::world::{PoolHost, World};
 use crate::model::{Fault, FaultKind, Result, document};
 use crate::plan::{Plan, PoolChange};
 use serde::{Deserialize, Serialize};
@@ -335,6 +337,33 @@ impl PoolOwed {
     pub fn words(&self) -> String {
         self.what.clone()
     }
+}
+
+/// What of the pools needs an operator: a line each. While a pool moves its hosts differ for a moment, which is no news.
+pub(super) fn needs(swarms: &[SwarmLook], world: &World) -> Vec<Need> {
+    let mut all = Vec::new();
+    for swarm in swarms.iter().filter(|swarm| !swarm.pool.is_empty() && swarm.state != SwarmState::Moving) {
+        let Some(seen) = world.pool(&swarm.balancer, &swarm.pool) else { continue };
+        let name = format!("pool {}@{}", swarm.pool, swarm.balancer);
+        let mut need = |glyph: char, text: String| {
+            let target = Target::Swarm(swarm.id.clone());
+            all.push(Need { glyph, object: swarm.short.clone(), target, text, since_ms: swarm.last_ms });
+        };
+        seen.trouble.iter().for_each(|trouble| need('!', format!("{name}: {trouble}")));
+        for host in &seen.hosts {
+            match host {
+                PoolHost { away: Some(why), .. } if seen.trouble.is_empty() => need('?', format!("{name}: {} is away: {why}", host.host)),
+                PoolHost { owed: Some(what), away: None, .. } => need('~', format!("{name}: {} is brought right next: {what}", host.host)),
+                PoolHost { edited_by_hand: Some(_), .. } => need('.', format!("{name} was edited by hand on {}; .f goes back", host.host)),
+                _ => {}
+            }
+        }
+        let out: Vec<String> = seen.taken_out().into_iter().collect();
+        if !out.is_empty() {
+            need('.', format!("{name}: taken out: {}", out.join(" ")));
+        }
+    }
+    all
 }
 
 /// The swarm that a pool is written to.

@@ -139,7 +139,11 @@ fn one_is_away(fleet: &Fleet, deck: &mut Deck) {
     assert_eq!(state(fleet, deck, &WEB), before);
     let away = line(deck, "lb02");
     assert!(away["state"].as_str().unwrap().starts_with("away: "), "{away}");
-    assert_eq!((line(deck, "lb01")["state"].as_str(), line(deck, "lb01")["up"].as_u64()), (Some("ok"), Some(2)), "it hides nothing of the others");
+    assert_eq!(
+        (line(deck, "lb01")["state"].as_str(), line(deck, "lb01")["up"].as_u64()),
+        (Some("ok"), Some(2)),
+        "it hides nothing of the others"
+    );
     // As the swarm says: without it, named in the plan, owed from then on.
     apply(deck, "    balancer: edge\n", "    balancer: edge\n    absent: go-on\n");
     let plan = deck.json(&["plan", "shop-prod-web", "--version", "v2"]);

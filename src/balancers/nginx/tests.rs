@@ -208,7 +208,7 @@ async fn a_host_with_only_python_can_probe_and_one_with_neither_says_so() {
             std::os::unix::fs::symlink(place, bin.path().join(tool)).unwrap();
         }
         let port = stage.rig("lb01").port;
-        let bare = Local::new("lb01").with_env("PATH", &bin.path().display().to_string());
+        let bare = Local::new("lb01").with_env("PATH", bin.path().display().to_string());
         let links: crate::balancers::Links = vec![("lb01".into(), Arc::new(bare))];
         let bare = open(&stage.rig("lb01").document(), links, Arc::new(Memory::default())).unwrap();
         let probe = Probe { url: format!("http://127.0.0.1:{port}/"), ..probe.clone() };
