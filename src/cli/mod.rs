@@ -97,6 +97,7 @@ pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
         }
     }
     deck.close().await;
+    print::flush();
     exit
 }
 
@@ -108,6 +109,7 @@ fn confirmed(question: &str, yes: bool) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(Fault::refused(format!("{question} Nobody can be asked: there is no terminal")).next("say --yes"));
     }
+    print::flush();
     eprint!("{question} [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Fault::failed(error.to_string()))?;

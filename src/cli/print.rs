@@ -6,6 +6,9 @@ use crate::model::Fault;
 use crate::model::shown::{shown, shown_lines};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::sync::OnceLock;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
 /// What a verb gives back.
@@ -49,6 +52,7 @@ impl Report {
                 (None, value) => shown_lines(&yaml(value)),
             },
         };
+        flush();
         out(&text);
         self.exit
     }
@@ -62,13 +66,51 @@ pub fn fault(fault: &Fault, format: Format) -> u8 {
         Format::Yaml => out(&yaml(&value)),
         Format::Table => err(&format!("swarmdeck: {}\n", fault.line())),
     }
+    flush();
     fault.exit_code()
 }
 
-/// A line of progress.
+/// What is on its way to standard error.
+enum Piece {
+    Text(String),
+    /// Tells that all before it is written.
+    Mark(SyncSender<()>),
+}
+
+/// So many lines wait for a reader; more are lost.
+const WAITING: usize = 10_000;
+/// How long a reader is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The thread that writes to standard error: a terminal that nobody reads holds up nothing else.
+fn aside() -> &'static SyncSender<Piece> {
+    static ASIDE: OnceLock<SyncSender<Piece>> = OnceLock::new();
+    ASIDE.get_or_init(|| {
+        let (sender, pieces) = sync_channel(WAITING);
+        std::thread::spawn(move || {
+            for piece in pieces {
+                match piece {
+                    // Nobody may be left to read it; that is no reason to stop.
+                    Piece::Text(text) => drop(std::io::stderr().write_all(text.as_bytes())),
+                    Piece::Mark(written) => drop(written.try_send(())),
+                }
+            }
+        });
+        sender
+    })
+}
+
+/// A line of progress; waits for no reader.
 pub fn err(text: &str) {
-    // Nobody may be left to read it; that is no reason to stop.
-    let _ = std::io::stderr().write_all(shown_lines(text).as_bytes());
+    aside().try_send(Piece::Text(shown_lines(text))).ok();
+}
+
+/// Waits a little until all lines of progress are written: before a question, a result, a screen, the end.
+pub fn flush() {
+    let (told, written) = sync_channel(1);
+    if aside().try_send(Piece::Mark(told)).is_ok() {
+        written.recv_timeout(PATIENCE).ok();
+    }
 }
 
 /// A piece of the result.

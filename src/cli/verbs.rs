@@ -2,7 +2,7 @@
 
 use super::args::{Adopt, Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
-use super::print::{Report, err, out};
+use super::print::{self, Report, err, out};
 use crate::deck::look::EditTarget;
 use crate::deck::{Deck, Outside, PoolVerb, demo};
 use crate::model::document::Kind;
@@ -51,7 +51,9 @@ pub async fn demo(args: &Demo, home: Option<&Path>, outside: Outside, format: Fo
 pub async fn demo_up(home: Option<&Path>, outside: Outside) -> Result<Deck> {
     let home = home.map_or_else(demo::home_dir, Path::to_path_buf);
     let say = |line: String| err(&format!("{line}\n"));
-    Ok(demo::up(&home, outside, &say).await?.0)
+    let (deck, _) = demo::up(&home, outside, &say).await?;
+    print::flush();
+    Ok(deck)
 }
 
 pub async fn get(deck: &Deck, kind: &str, name: Option<&str>) -> Result<Report> {

@@ -111,7 +111,11 @@ impl Deck {
             ..Event::default()
         };
         self.audit_of(&dispatch, "begun").await?;
-        self.store.create_dispatch(&mut dispatch, &held.lease(), &[begun]).await?;
+        let (lease, events) = (held.lease(), [begun]);
+        let writing = self.store.create_dispatch(&mut dispatch, &lease, &events);
+        #[cfg(debug_assertions)]
+        let writing = crate::dispatch::stop_at::write(writing);
+        writing.await?;
         Ok((dispatch, hands))
     }
 
@@ -341,9 +345,10 @@ impl Deck {
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
         }
+        self.free_what_the_dead_held().await?;
         let (paid, owing) = self.pay_debts().await?;
-        let pools = self.pay_pools().await.err();
-        failed.or(owing).or(pools).map_or(Ok(Upkept { ended, paid }), Err)
+        let pools = self.pay_pools().await.map(drop);
+        failed.or(owing).map_or(pools.map(|()| Upkept { ended, paid }), Err)
     }
 
     /// A dispatch by number or id.

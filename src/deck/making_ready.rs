@@ -6,6 +6,7 @@ use super::{Catalog, Deck};
 use crate::balancers::Snapshot;
 use crate::dispatch::hands::{Reach, RealHands};
 use crate::dispatch::machine;
+use crate::hosts::Link;
 use crate::model::record::{Audit, Dispatch, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
@@ -14,6 +15,13 @@ use crate::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A link by which a dispatch acts: a debug build can be made to stop there.
+fn acting(link: Arc<dyn Link>) -> Arc<dyn Link> {
+    #[cfg(debug_assertions)]
+    let link = crate::dispatch::stop_at::watched(link);
+    link
+}
 
 impl Deck {
     pub(super) async fn release_of(&self, plan: &Plan) -> Result<Arc<Release>> {
@@ -27,7 +35,7 @@ impl Deck {
         let hosts =
             known_hosts(plan).iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
         let Some(pool) = &plan.pool else { return hosts };
-        let Ok(opened) = self.open_change(catalog, pool).await else { return hosts };
+        let Ok(opened) = self.open_change(catalog, pool, |link| link).await else { return hosts };
         let fence = self.pool_fence(&opened, &pool.balancer, &pool.pool, 0);
         hosts.max(opened.balancer.raise(&fence).await.unwrap_or(0))
     }
@@ -42,7 +50,7 @@ impl Deck {
             self.store.take_ports(host_id, ports, &plan.id).await?;
         }
         let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
-        let opened = self.open_change(catalog, pool).await?;
+        let opened = self.open_change(catalog, pool, |link| link).await?;
         let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
         self.store.keep("pool before", &plan.id, &before, self.now_ms()).await?;
         self.owe_pool(plan).await?;
@@ -64,7 +72,7 @@ impl Deck {
         for name in known_hosts(plan) {
             let reached = async {
                 let host = catalog.host(&name)?;
-                let link = self.links.link(&host).await?;
+                let link = acting(self.links.link(&host).await?);
                 let address = self.address(&host).await;
                 Ok::<_, Fault>(Reach { host, link, address })
             };
@@ -75,7 +83,7 @@ impl Deck {
             }
         }
         let opened = match &plan.pool {
-            Some(pool) => Some(self.open_change(catalog, pool).await?),
+            Some(pool) => Some(self.open_change(catalog, pool, acting).await?),
             None => None,
         };
         let artifact =

@@ -17,6 +17,7 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+mod owed;
 mod pools;
 mod prepare;
 mod proc_verbs;

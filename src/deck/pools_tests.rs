@@ -2,6 +2,8 @@
 
 use super::super::tests::{DOCUMENT, deck};
 use super::*;
+use crate::model::FaultKind;
+use crate::plan::Plan;
 
 const POOL: &str = "shop@edge";
 

@@ -103,7 +103,7 @@ async fn a_dispatch_that_cannot_begin_gives_everything_back() {
     drop(deck.acquire("swarm/x", "", "", 0).await.unwrap());
     let begun = std::time::Instant::now();
     while deck.store.lease("swarm/x").await.unwrap().is_some() {
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(begun.elapsed() < Duration::from_secs(60));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
