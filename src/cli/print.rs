@@ -1,15 +1,19 @@
 //! Results on stdout: tables for people, exactly one JSON or YAML value for programs. Control bytes are shown, not sent.
 
 use super::args::Format;
-use crate::deck::as_text;
+use crate::deck::look::LogLine;
+use crate::deck::outlet::Outlet;
+use crate::deck::{Lines, as_text};
 use crate::model::Fault;
 use crate::model::shown::{shown, shown_lines};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::OnceLock;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
+
+/// How long a reader of standard error may read nothing before the end does not wait for it any more.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a verb gives back.
 pub struct Report {
@@ -70,47 +74,31 @@ pub fn fault(fault: &Fault, format: Format) -> u8 {
     fault.exit_code()
 }
 
-/// What is on its way to standard error.
-enum Piece {
-    Text(String),
-    /// Tells that all before it is written.
-    Mark(SyncSender<()>),
-}
-
-/// So many lines wait for a reader; more are lost.
-const WAITING: usize = 10_000;
-/// How long a reader is waited for at the end.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The thread that writes to standard error: a terminal that nobody reads holds up nothing else.
-fn aside() -> &'static SyncSender<Piece> {
-    static ASIDE: OnceLock<SyncSender<Piece>> = OnceLock::new();
-    ASIDE.get_or_init(|| {
-        let (sender, pieces) = sync_channel(WAITING);
-        std::thread::spawn(move || {
-            for piece in pieces {
-                match piece {
-                    // Nobody may be left to read it; that is no reason to stop.
-                    Piece::Text(text) => drop(std::io::stderr().write_all(text.as_bytes())),
-                    Piece::Mark(written) => drop(written.try_send(())),
-                }
-            }
-        });
-        sender
-    })
-}
-
 /// A line of progress; waits for no reader.
 pub fn err(text: &str) {
-    aside().try_send(Piece::Text(shown_lines(text))).ok();
+    // Nobody may be left to read it, or the terminal may be stopped; that is no reason to wait.
+    progress().send(shown_lines(text).into_bytes());
 }
 
-/// Waits a little until all lines of progress are written: before a question, a result, a screen, the end.
+/// Waits until what was said is written, as long as somebody reads it.
 pub fn flush() {
-    let (told, written) = sync_channel(1);
-    if aside().try_send(Piece::Mark(told)).is_ok() {
-        written.recv_timeout(PATIENCE).ok();
-    }
+    progress().flush(PATIENCE);
+}
+
+/// Lines of a build, written as they come; ends with its sender.
+pub fn lines() -> (Lines, tokio::task::JoinHandle<()>) {
+    let (sender, mut lines): (Lines, tokio::sync::mpsc::Receiver<LogLine>) = tokio::sync::mpsc::channel(1024);
+    let printing = tokio::spawn(async move {
+        while let Some(line) = lines.recv().await {
+            err(&format!("{:<9} {}\n", line.from, line.text));
+        }
+    });
+    (sender, printing)
+}
+
+fn progress() -> &'static Outlet {
+    static PROGRESS: OnceLock<Outlet> = OnceLock::new();
+    PROGRESS.get_or_init(|| Outlet::new(std::io::stderr()))
 }
 
 /// A piece of the result.

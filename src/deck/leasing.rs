@@ -179,7 +179,7 @@ impl Deck {
         self.store.free_ports_of_nobody().await
     }
 
-    async fn held_by(&self, lease: &Lease) -> Fault {
+    pub(super) async fn held_by(&self, lease: &Lease) -> Fault {
         let swarm = match lease.name.strip_prefix("swarm/") {
             Some(id) => self.store.by_id(id).await.ok().flatten().map(|object| object.name),
             None => None,
@@ -189,7 +189,7 @@ impl Deck {
         let under_way = self.store.dispatch(&lease.run).await.ok().flatten().map(|dispatch| dispatch.phase.word().to_string());
         let step = under_way.or_else(|| Some(lease.step.clone()).filter(|step| !step.is_empty()));
         let step = step.map(|step| format!(", step {step}")).unwrap_or_default();
-        Fault::refused(format!("{} is held by {}{what}{step}", swarm.as_ref().unwrap_or(&lease.name), lease.who))
-            .next("wait for it, or cancel it: swarmdeck get dispatches")
+        Fault::busy(format!("{} is held by {}{what}{step}", swarm.as_ref().unwrap_or(&lease.name), lease.who))
+            .next("wait for it (--on-busy wait), or go instead of it (--on-busy supersede)")
     }
 }

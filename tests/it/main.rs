@@ -15,3 +15,4 @@ mod fleet;
 mod main_job;
 mod requests;
 mod rollout;
+mod strays;
