@@ -348,6 +348,7 @@ fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World, strays: &
         );
         all.push(Need { glyph: '~', object: short, target: Target::Dispatch(dispatch.id.clone()), text, since_ms: dispatch.started_ms });
     }
+    all.extend(super::pools::needs(swarms, world));
     for hold in holds {
         let target = match hold.on {
             HoldOn::Swarm => Target::Swarm(hold.id.clone()),

@@ -22,6 +22,7 @@ mod making_ready;
 mod masked;
 mod observe;
 pub mod outlet;
+mod owed;
 mod pools;
 mod prepare;
 mod proc_verbs;

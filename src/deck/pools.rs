@@ -1,31 +1,21 @@
-//! Pools beyond one dispatch: whose they are, what absent balancer hosts are owed, and the verbs on them. Each verb is shown as a
-//! plan, done under the lease of the swarm that has the pool, under its fence, and audited.
+//! Pools beyond one dispatch: whose they are, and the verbs on them. Each verb is shown as a plan, done under the lease of the swarm
+//! that has the pool, under its fence, and audited.
 
 use super::balancing::{Opened, agreed};
 use super::leasing::Held;
+use super::look::{Need, SwarmLook, SwarmState, Target};
 use super::{Catalog, Deck, Entry};
-use crate::balancers::{Fence, HostNodes, NodeState, Owner, Snapshot, Was, up};
+use crate::balancers::{Fence, HostNodes, NodeState, Owner, Snapshot, up};
 use crate::hosts::Link;
 use crate::model::entity::Swarm;
 use crate::model::shown::shown_lines;
-use crate::model::{Fault, FaultKind, Result, document};
-use crate::plan::{Plan, PoolChange};
+use crate::model::world::{PoolHost, World};
+use crate::model::{Fault, Result};
+use crate::plan::PoolChange;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What is kept of a balancer host that a change left out.
-const OWED: &str = "pool owed";
-
-/// Why a balancer host is owed the pool as the others have it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolOwed {
-    /// The dispatch that went without it.
-    pub run: String,
-    pub what: String,
-    pub since_ms: i64,
-}
 
 /// What is done to a pool by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +56,12 @@ pub struct PoolPlan {
 }
 
 impl PoolPlan {
+    /// One for the tests of faces.
+    #[cfg(test)]
+    pub fn example(verb: PoolVerb, line: &str) -> PoolPlan {
+        PoolPlan { balancer: "edge".into(), pool: "shop".into(), verb, lines: vec![line.into()], before: Snapshot::default() }
+    }
+
     /// `pool shop@edge`.
     pub fn object(&self) -> String {
         format!("pool {}@{}", self.pool, self.balancer)
@@ -155,7 +151,14 @@ impl Deck {
     }
 
     /// The lease under which a pool is changed, that of the swarm that has it, so that it never meets a dispatch; and the fence.
-    async fn pool_lease(&self, catalog: &Catalog, opened: &Opened, balancer: &str, pool: &str, why: &str) -> Result<(Held, Fence)> {
+    pub(super) async fn pool_lease(
+        &self,
+        catalog: &Catalog,
+        opened: &Opened,
+        balancer: &str,
+        pool: &str,
+        why: &str,
+    ) -> Result<(Held, Fence)> {
         let lease = match swarm_of(catalog, balancer, pool) {
             Some(entry) => format!("swarm/{}", entry.id),
             None => format!("pool/{balancer}/{pool}"),
@@ -228,103 +231,33 @@ impl Deck {
     ) -> Result<Opened> {
         self.open_balancer_over(catalog, &change.balancer, |host| !change.left_out.iter().any(|left| left == host), over).await
     }
-
-    /// Writes down that the hosts which a plan leaves out are owed what it changes: before it changes anything.
-    pub(super) async fn owe_pool(&self, plan: &Plan) -> Result<()> {
-        let Some(change) = &plan.pool else { return Ok(()) };
-        for host in &change.left_out {
-            let owed = PoolOwed {
-                run: plan.id.clone(),
-                what: format!("{} of {} went without it", plan.verb, plan.swarm),
-                since_ms: self.now_ms(),
-            };
-            self.store.keep(OWED, &format!("{}/{}/{host}", change.balancer, change.pool), &owed, self.now_ms()).await?;
-        }
-        Ok(())
-    }
-
-    /// What hosts of a balancer are owed of a pool, by host.
-    pub(super) async fn owed_of(&self, balancer: &str, pool: &str) -> Result<BTreeMap<String, PoolOwed>> {
-        let prefix = format!("{balancer}/{pool}/");
-        let all = self.store.all_kept::<PoolOwed>(OWED).await?;
-        Ok(all.into_iter().filter_map(|(name, _, owed)| Some((name.strip_prefix(&prefix)?.to_string(), owed))).collect())
-    }
-
-    /// Pays, under a dispatch's lease, what hosts are owed that it does not leave out.
-    pub(super) async fn pay_change(&self, catalog: &Catalog, plan: &Plan, held: &Held) -> Result<()> {
-        let Some(change) = &plan.pool else { return Ok(()) };
-        for host in self.owed_of(&change.balancer, &change.pool).await?.keys().filter(|host| !change.left_out.contains(host)) {
-            self.bring_right(catalog, &change.balancer, &change.pool, host, held).await?;
-        }
-        Ok(())
-    }
-
-    /// Pays what balancer hosts are owed that are back; says what was brought right. One that is away or held waits for next time.
-    pub async fn pay_pools(&self) -> Result<Vec<String>> {
-        let catalog = self.catalog().await?;
-        let mut paid = Vec::new();
-        for (name, ..) in self.store.all_kept::<PoolOwed>(OWED).await? {
-            let mut parts = name.splitn(3, '/');
-            let (Some(balancer), Some(pool), Some(host)) = (parts.next(), parts.next(), parts.next()) else { continue };
-            match self.pay_pool(&catalog, balancer, pool, host).await {
-                Ok(()) => paid.push(format!("{host}: pool {pool}@{balancer} is brought right")),
-                Err(fault) if matches!(fault.kind, FaultKind::Unreachable | FaultKind::Refused) => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-        Ok(paid)
-    }
-
-    async fn pay_pool(&self, catalog: &Catalog, balancer: &str, pool: &str, host: &str) -> Result<()> {
-        let is_host = |entry: &Entry<crate::model::entity::Balancer>| -> Result<bool> {
-            Ok(document::balancer_hosts(&entry.body, &catalog.hosts()?)?.iter().any(|known| known.name == host))
-        };
-        if !catalog.balancer(balancer).and_then(is_host).unwrap_or(false) {
-            return self.store.forget(OWED, &format!("{balancer}/{pool}/{host}")).await;
-        }
-        let alone = self.open_balancer_on(catalog, balancer, |name| name == host).await?;
-        let (held, _) = self.pool_lease(catalog, &alone, balancer, pool, &format!("bring {host} right")).await?;
-        let done = self.bring_right(catalog, balancer, pool, host, &held).await;
-        held.release().await?;
-        done
-    }
-
-    /// Gives one host the pool as the hosts that count have it; from then on it counts. Under the lease that is held.
-    async fn bring_right(&self, catalog: &Catalog, balancer: &str, pool: &str, host: &str, held: &Held) -> Result<()> {
-        let counted = self.open_counted(catalog, balancer, pool).await?.balancer.look(pool).await?;
-        let (answered, away): (Vec<_>, Vec<_>) = counted.into_iter().map(|(_, answer)| answer).partition(Result::is_ok);
-        let answered: Vec<HostNodes> = answered.into_iter().flatten().collect();
-        if let (true, Some(Err(fault))) = (answered.is_empty(), away.into_iter().next()) {
-            return Err(fault);
-        }
-        let wanted = agreed(pool, &answered)?;
-        let alone = self.open_balancer_on(catalog, balancer, |name| name == host).await?;
-        let fence = self.pool_fence(&alone, balancer, pool, held.epoch());
-        held.may_act()?;
-        if answered.iter().all(|host| host.text.is_none()) {
-            let gone = Snapshot(BTreeMap::from([(host.to_string(), Was::default())]));
-            alone.balancer.restore(pool, &gone, &fence).await?;
-        } else {
-            let all: BTreeSet<String> = wanted.keys().cloned().collect();
-            let out: BTreeSet<String> = wanted.into_iter().filter(|(_, state)| *state != NodeState::Up).map(|(node, _)| node).collect();
-            alone.balancer.set(pool, &all, &fence).await?;
-            alone.balancer.verify(pool, &all).await?;
-            if !out.is_empty() {
-                alone.balancer.drain(pool, &out, &fence).await?;
-            }
-        }
-        self.store.forget(OWED, &format!("{balancer}/{pool}/{host}")).await?;
-        self.told("bring right", &format!("pool {pool}@{balancer} on {host}"), "as the others have it", "").await?;
-        self.observe_soon();
-        Ok(())
-    }
 }
 
-impl PoolOwed {
-    /// One sentence.
-    pub fn words(&self) -> String {
-        self.what.clone()
+/// What of the pools needs an operator: a line each. While a pool moves its hosts differ for a moment, which is no news.
+pub(super) fn needs(swarms: &[SwarmLook], world: &World) -> Vec<Need> {
+    let mut all = Vec::new();
+    for swarm in swarms.iter().filter(|swarm| !swarm.pool.is_empty() && swarm.state != SwarmState::Moving) {
+        let Some(seen) = world.pool(&swarm.balancer, &swarm.pool) else { continue };
+        let name = format!("pool {}@{}", swarm.pool, swarm.balancer);
+        let mut need = |glyph: char, text: String| {
+            let target = Target::Swarm(swarm.id.clone());
+            all.push(Need { glyph, object: swarm.short.clone(), target, text, since_ms: swarm.last_ms });
+        };
+        seen.trouble.iter().for_each(|trouble| need('!', format!("{name}: {trouble}")));
+        for host in &seen.hosts {
+            match host {
+                PoolHost { away: Some(why), .. } if seen.trouble.is_empty() => need('?', format!("{name}: {} is away: {why}", host.host)),
+                PoolHost { owed: Some(what), away: None, .. } => need('~', format!("{name}: {} is brought right next: {what}", host.host)),
+                PoolHost { edited_by_hand: Some(_), .. } => need('.', format!("{name} was edited by hand on {}; .f goes back", host.host)),
+                _ => {}
+            }
+        }
+        let out: Vec<String> = seen.taken_out().into_iter().collect();
+        if !out.is_empty() {
+            need('.', format!("{name}: taken out: {}", out.join(" ")));
+        }
     }
+    all
 }
 
 /// The swarm that a pool is written to.

@@ -2,6 +2,8 @@
 
 use super::super::tests::{DOCUMENT, deck};
 use super::*;
+use crate::model::FaultKind;
+use crate::plan::Plan;
 
 const POOL: &str = "shop@edge";
 
@@ -81,11 +83,19 @@ async fn an_edit_by_hand_is_shown_with_its_difference_and_repaired_or_kept_only_
     assert!(rows[0]["state"].as_str().unwrap().starts_with("edited by hand"), "{rows:?}");
     assert!(deck.describe("balancer", "edge").await.unwrap()["pools"].to_string().contains("+h:9"));
 
+    let needs = async || {
+        deck.observe_all().await.unwrap();
+        deck.make_look().await.unwrap();
+        deck.look().needs.iter().map(|need| need.text.clone()).collect::<Vec<_>>()
+    };
+    assert!(needs().await.contains(&"pool shop@edge was edited by hand on store; .f goes back".to_string()), "{:?}", needs().await);
+
     let plan = deck.pool_plan(POOL, PoolVerb::Repair).await.unwrap();
     assert!(plan.lines.iter().any(|line| line.trim() == "-h:9") && plan.lines.iter().any(|line| line.trim() == "+h:2"), "{plan:?}");
     deck.pool_do(&plan, "").await.unwrap();
     let now = seen(&deck).await;
     assert_eq!((now.nodes, now.hosts[0].edited_by_hand.clone()), (nodes(&["h:1", "h:2"]), None));
+    assert_eq!(needs().await, Vec::<String>::new());
 
     edit(&deck, "h:9\n").await;
     deck.pool_do(&deck.pool_plan(POOL, PoolVerb::Adopt).await.unwrap(), "").await.unwrap();

@@ -46,7 +46,7 @@ impl Probe {
             _ => (authority, 80),
         };
         let address = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().map_err(|_| wrong("has no sound address"))?.to_string(),
+            Some(address) => address.parse::<core::net::Ipv6Addr>().map_err(|_| wrong("has no sound address"))?.to_string(),
             None if is_name(host) => host.to_string(),
             None => return Err(wrong("has no sound host")),
         };

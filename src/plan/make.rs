@@ -197,7 +197,7 @@ fn away<'a>(want: &'a Want, mine: &[&Proc]) -> Result<BTreeSet<&'a str>> {
 }
 
 /// In place every new proc takes the place and port of an old one; the old ones are put into that order.
-fn instead_of(retire: &mut Vec<PlannedProc>, rooms: &[Room], missing: usize) -> Vec<(String, String, u16)> {
+fn instead_of(retire: &mut [PlannedProc], rooms: &[Room], missing: usize) -> Vec<(String, String, u16)> {
     let room = |proc: &PlannedProc| rooms.iter().find(|room| room.host == proc.host);
     retire.sort_by_key(|proc| room(proc).is_none());
     retire.iter().take(missing).filter_map(|proc| room(proc).map(|room| (proc.host.clone(), room.address.clone(), proc.port))).collect()

@@ -137,6 +137,13 @@ fn one_is_away(fleet: &Fleet, deck: &mut Deck) {
     let before = state(fleet, deck, &WEB);
     deck.dispatch(&["--version", "v2"]).refused(3, &["lb02", "absent: abort"]);
     assert_eq!(state(fleet, deck, &WEB), before);
+    let away = line(deck, "lb02");
+    assert!(away["state"].as_str().unwrap().starts_with("away: "), "{away}");
+    assert_eq!(
+        (line(deck, "lb01")["state"].as_str(), line(deck, "lb01")["up"].as_u64()),
+        (Some("ok"), Some(2)),
+        "it hides nothing of the others"
+    );
     // As the swarm says: without it, named in the plan, owed from then on.
     apply(deck, "    balancer: edge\n", "    balancer: edge\n    absent: go-on\n");
     let plan = deck.json(&["plan", "shop-prod-web", "--version", "v2"]);
@@ -144,6 +151,7 @@ fn one_is_away(fleet: &Fleet, deck: &mut Deck) {
     assert!(plan["warnings"].to_string().contains("lb02 is away and left out"), "{plan}");
     deck.done(&["--version", "v2"]);
     assert_eq!(file(fleet, "lb02"), old, "it could not be reached, and was not");
+    assert!(deck.run(&["events"]).ended(0).stdout.contains("lb02 is away and left out"));
     let new = up(fleet, "lb01");
 
     fleet.heal("lb02");

@@ -182,6 +182,19 @@ async fn a_probe_asks_each_host_for_the_name_and_path_and_says_what_was_wrong() 
 }
 
 #[tokio::test]
+async fn a_probe_that_nobody_answers_ends_by_itself_and_one_that_cannot_connect_says_so() {
+    let rig = Rig::start();
+    let edge = rig.balancer();
+    // It takes the connection, and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ask = async |url: String| edge.probe(&Probe { url, host: None }, Asks::Each(2)).await.unwrap_err();
+    let fault = ask(format!("http://{}/", silent.local_addr().unwrap())).await;
+    assert!(fault.what.contains("no answer within 10 s") && fault.host.as_deref() == Some("lb01"), "{fault}");
+    let fault = ask("http://127.0.0.1:1/".into()).await;
+    assert!(fault.what.contains("Connection refused"), "{fault}");
+}
+
+#[tokio::test]
 async fn a_host_with_only_python_can_probe_and_one_with_neither_says_so() {
     let stage = Nginx::start(&["lb01"]);
     let (edge, fence) = (stage.all(), stage.fence(1));

@@ -55,6 +55,32 @@ fn cancel_has_the_focus_and_a_moved_world_is_asked_again() {
 }
 
 #[test]
+fn a_pool_is_repaired_and_a_node_taken_out_only_behind_the_plan_that_is_shown() {
+    use crate::deck::{PoolPlan, PoolVerb};
+    let mut state = state(80, 24);
+    let asked = press(&mut state, ". f");
+    let [Effect::PlanPool { pool, verb: PoolVerb::Repair }] = asked.as_slice() else { panic!("{asked:?}") };
+    assert!(pool.ends_with("@edge"), "{pool}");
+    let plan = PoolPlan::example(PoolVerb::Repair, "lb01: edited by hand: it has: h:1 weight=3");
+    assert!(update(&mut state, Msg::PoolPlanned(Ok(plan.clone()))).is_empty());
+    assert!(frame(&state, Depth::True).0.contains("weight=3"));
+    let mut other = state.clone();
+    assert_eq!(press(&mut other, "enter"), [], "enter cancels");
+    assert_eq!(press(&mut state, "tab enter"), [Effect::Pool(plan)]);
+    update(&mut state, Msg::PoolPlanned(Err(Fault::refused("nobody edited pool shop"))));
+    assert!(frame(&state, Depth::True).0.contains("nobody edited"));
+
+    // On a proc its own node is meant; one that is in no pool of ours says so.
+    press(&mut state, "4");
+    let asked = press(&mut state, ". o");
+    match asked.as_slice() {
+        [Effect::PlanPool { verb: PoolVerb::Drain(node), .. }] => assert!(node.contains(':'), "{node}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(press(&mut state, ". u").as_slice(), [Effect::PlanPool { verb: PoolVerb::PutBack(_), .. }]));
+}
+
+#[test]
 fn rows_hold_still_for_a_second_after_a_key() {
     let mut state = state(80, 24);
     press(&mut state, "2 j j");
