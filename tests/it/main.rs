@@ -12,3 +12,4 @@ mod fixtures;
 mod fleet;
 mod main_job;
 mod rollout;
+mod waves;
