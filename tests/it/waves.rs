@@ -173,7 +173,7 @@ fn who_is_at_a_swarm_is_waited_for_or_superseded_and_every_wait_is_seen_and_can_
     answers(&fleet, &["version: v"]);
 
     // Superseded: the other is undone, then this one goes with the plan that was shown.
-    let superseding = spawn("v2", &["--on-busy", "supersede"]);
+    let superseding = spawn("v1", &["--on-busy", "supersede"]);
     assert_eq!(waiter.end().ended(1).json()["result"], "undone");
     superseding.said("promote: begun");
     deck.run(&["cancel", &number()]).ended(0);
