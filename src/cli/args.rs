@@ -214,10 +214,38 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<HostCommand>,
     },
-    /// Take over what somebody else made.
+    /// Take over what somebody else made, or what lost its swarm; what runs goes on as it is.
     Adopt {
         #[command(subcommand)]
         what: Adopt,
+    },
+    /// What is out of place, with the evidence: orphans, foreign procs, ghosts, stray nodes and port leases.
+    Strays {
+        /// Those too that were said to be known.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Out of its pool, drained, its evidence kept, stopped, removed: a proc, a stray node or a stray port lease.
+    Retire {
+        /// A host, or POOL@BALANCER, as `strays` says.
+        place: String,
+        /// A proc, a node, or port-NUMBER.
+        name: String,
+        /// Although it is somebody else's.
+        #[arg(long)]
+        anyway: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Remember something out of place as known: no trouble any more; its port still counts as used.
+    Ignore {
+        place: String,
+        name: String,
+        /// Show it as trouble again.
+        #[arg(long)]
+        take_back: bool,
+        #[arg(short = 'm', long = "message", default_value = "")]
+        why: String,
     },
     /// Pools on their balancer hosts: nodes, connections, edits by hand; and what is done to one.
     Balancers {
@@ -237,8 +265,12 @@ pub enum HostCommand {
     Check { name: String },
     /// Put it there; restarts nothing that runs.
     Provision { name: String },
-    /// Take a host over from another installation.
-    Claim { name: String },
+    /// Take a host over from another installation; says first which one has it.
+    Claim {
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
     /// Replace every proc of ours on a host by new ones elsewhere.
     Evacuate {
         name: String,
@@ -294,6 +326,28 @@ pub enum Adopt {
         #[command(flatten)]
         yes: Yes,
     },
+    /// An orphan or foreign proc, into the swarm that it was deployed as, or another one.
+    Proc {
+        host: String,
+        proc: String,
+        /// Into this swarm.
+        #[arg(long, value_name = "SWARM")]
+        swarm: Option<String>,
+        /// Although it is somebody else's, or not what the swarm is.
+        #[arg(long)]
+        anyway: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Every proc of a host that was deployed as a swarm of its squad: a host that Velociraptor set up, its procs in place.
+    Host {
+        host: String,
+        /// Although they are somebody else's.
+        #[arg(long)]
+        anyway: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
 }
 
 /// Of `demo`.
@@ -322,8 +376,11 @@ pub struct DispatchArgs {
     /// Build again even where a build could be reused.
     #[arg(long)]
     pub rebuild: bool,
+    /// Leave procs of the swarm's earlier names as they are.
+    #[arg(long)]
+    pub leave_orphans: bool,
     /// Execute this stored plan.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["version", "size", "rebuild"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["version", "size", "rebuild", "leave_orphans"])]
     pub plan: Option<String>,
     /// Of several swarms: so many at a time after the first [default: 4].
     #[arg(long, value_name = "N")]

@@ -110,6 +110,7 @@ fn request(args: &DispatchArgs) -> DispatchRequest {
         size: args.size,
         why: args.go.yes.why.clone(),
         rebuild: args.rebuild,
+        leave_orphans: args.leave_orphans,
         ..DispatchRequest::default()
     }
 }

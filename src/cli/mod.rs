@@ -8,6 +8,7 @@ mod moving;
 mod print;
 mod prompt;
 mod signals;
+mod strays;
 mod verbs;
 mod wave;
 
@@ -95,7 +96,10 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
         Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
-        Command::Adopt { what } => verbs::adopt(deck, what).await,
+        Command::Adopt { what } => strays::adopt(deck, what, format).await,
+        Command::Strays { all } => strays::list(deck, all).await,
+        Command::Retire { place, name, anyway, yes } => strays::retire(deck, &place, &name, anyway, &yes, format).await,
+        Command::Ignore { place, name, take_back, why } => strays::ignore(deck, &place, &name, take_back, &why, format).await,
         Command::Balancers { command } => balancers::run(deck, command).await,
         Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
     }

@@ -56,6 +56,7 @@ impl Report {
                 (None, value) => shown_lines(&yaml(value)),
             },
         };
+        flush();
         out(&text);
         self.exit
     }
@@ -69,10 +70,11 @@ pub fn fault(fault: &Fault, format: Format) -> u8 {
         Format::Yaml => out(&yaml(&value)),
         Format::Table => err(&format!("swarmdeck: {}\n", fault.line())),
     }
+    flush();
     fault.exit_code()
 }
 
-/// A line of progress.
+/// A line of progress; waits for no reader.
 pub fn err(text: &str) {
     // Nobody may be left to read it, or the terminal may be stopped; that is no reason to wait.
     progress().send(shown_lines(text).into_bytes());

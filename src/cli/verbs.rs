@@ -1,11 +1,11 @@
 //! Every verb but those of a dispatch: objects, lists, procs, logs, events, hosts, demo.
 
-use super::args::{Adopt, Cli, Demo, Format, HostCommand, ProcArgs};
+use super::args::{Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
-use super::print::{Report, err, out};
+use super::print::{self, Report, err, out};
 use super::signals::unless_stopped;
 use crate::deck::look::EditTarget;
-use crate::deck::{Deck, Outside, PoolVerb, demo};
+use crate::deck::{Deck, Outside, demo};
 use crate::model::document::Kind;
 use crate::model::record::Event;
 use crate::model::shown::shown;
@@ -51,7 +51,9 @@ pub async fn demo(args: &Demo, home: Option<&Path>, outside: Outside, format: Fo
 pub async fn demo_up(home: Option<&Path>, outside: Outside) -> Result<Deck> {
     let home = home.map_or_else(demo::home_dir, Path::to_path_buf);
     let say = |line: String| err(&format!("{line}\n"));
-    Ok(demo::up(&home, outside, &say).await?.0)
+    let (deck, _) = demo::up(&home, outside, &say).await?;
+    print::flush();
+    Ok(deck)
 }
 
 pub async fn get(deck: &Deck, kind: &str, name: Option<&str>) -> Result<Report> {
@@ -149,7 +151,7 @@ pub async fn edit(deck: &Deck, kind: &str, name: &str, env: bool, why: &str) -> 
 
 pub async fn build(deck: &Deck, app: &str, version: &str, again: bool) -> Result<Report> {
     let catalog = deck.catalog().await?;
-    let (sender, printing) = super::print::lines();
+    let (sender, printing) = print::lines();
     let result = unless_stopped(deck, deck.built(&catalog, catalog.app(app)?, version, again, Some(sender))).await;
     printing.await.ok();
     let (build, reused) = result?;
@@ -164,11 +166,6 @@ pub async fn proc(deck: &Deck, verb: &str, args: &ProcArgs) -> Result<Report> {
     confirmed(&format!("{verb} {} on {}?", args.proc, args.host), args.yes.yes || verb == "start")?;
     let said = deck.proc_verb(verb, &args.host, &args.proc, &args.yes.why).await?;
     Ok(Report::text(format!("{said}\n"), json!({"done": said})))
-}
-
-pub async fn adopt(deck: &Deck, what: Adopt) -> Result<Report> {
-    let Adopt::Pool { name, yes } = what;
-    super::balancers::on_pool(deck, &name, PoolVerb::Adopt, &yes).await
 }
 
 pub async fn uptest(deck: &Deck, swarm: &str) -> Result<Report> {
@@ -262,10 +259,6 @@ pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> 
             };
             Ok(Report::text(text, json!({"host": name, "done": done})))
         }
-        Some(HostCommand::Claim { name }) => {
-            let before = deck.host_claim(&name, "").await?;
-            let text = format!("{name} is ours now; it was of {}\n", before.as_deref().unwrap_or("nobody"));
-            Ok(Report::text(text, json!({"host": name, "before": before})))
-        }
+        Some(HostCommand::Claim { name, yes }) => super::strays::claim(deck, &name, &yes).await,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::deck::look::{DispatchRequest, EditTarget};
 use crate::deck::wave::WaveRequest;
-use crate::deck::{PoolPlan, PoolVerb, Secret};
+use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 use crate::model::hold::HoldOn;
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
@@ -71,6 +71,19 @@ pub enum Effect {
     },
     /// Does exactly that.
     Pool(PoolPlan),
+    /// Makes the plan of `adopt`, `retire` or `ignore`; nothing is changed.
+    PlanStray {
+        verb: &'static str,
+        place: String,
+        name: String,
+    },
+    /// Does exactly that.
+    Stray(StrayPlan),
+    /// Takes back that something out of place is known.
+    Unignore {
+        place: String,
+        name: String,
+    },
     Cancel {
         dispatch: String,
     },
@@ -137,6 +150,8 @@ impl Effect {
             | Effect::Lift { .. }
             | Effect::Proc { .. }
             | Effect::Pool(_)
+            | Effect::Stray(_)
+            | Effect::Unignore { .. }
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -152,6 +167,7 @@ impl Effect {
             | Effect::PlanWave { .. }
             | Effect::HandOver { .. }
             | Effect::PlanPool { .. }
+            | Effect::PlanStray { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

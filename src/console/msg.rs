@@ -1,8 +1,8 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
-use crate::deck::PoolPlan;
 use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
 use crate::deck::wave::WavePlan;
+use crate::deck::{PoolPlan, StrayPlan};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crossterm::event::KeyEvent;
@@ -42,6 +42,8 @@ pub enum Msg {
         lines: Vec<String>,
         echo: bool,
     },
+    /// The plan of a verb on something out of place.
+    StrayPlanned(Result<StrayPlan>),
     Executed(Result<String>),
     /// Nobody else is at the swarm any more, and what is different since the ticket's plan was made.
     Freed {

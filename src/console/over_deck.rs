@@ -3,7 +3,7 @@
 use super::port::{Port, Said};
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
 use crate::deck::wave::{WavePlan, WaveRequest};
-use crate::deck::{Deck, PoolPlan, PoolVerb, Stop};
+use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
 use crate::model::hold::HoldOn;
 use crate::model::waiting::Waiting;
 use crate::model::wave::AT_ONCE;
@@ -108,6 +108,15 @@ impl Port for Deck {
         let said = Deck::pool_do(self, plan, "").await?;
         Ok(format!("{}: {said}", plan.object()))
     }
+    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
+        Deck::stray_plan(self, verb, place, name, "").await
+    }
+    async fn stray_do(&self, plan: &StrayPlan) -> Said {
+        Deck::stray_do(self, plan, "").await
+    }
+    async fn stray_unignore(&self, place: &str, name: &str) -> Said {
+        Deck::stray_unignore(self, place, name, "").await
+    }
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said {
         let lines = if verb == "provision" { self.host_provision(host, "").await? } else { self.host_check(host).await? };
         for text in &lines {
@@ -165,7 +174,9 @@ impl Port for Deck {
             .map_err(|error| Fault::bad(format!("{path} cannot be read: {error}")).next("name a YAML document"))?;
         let applied = Deck::apply(self, &text, path, false, "").await?;
         let changed = applied.changes.iter().filter(|change| change.what != "unchanged").count();
-        Ok(format!("{changed} objects changed, {} as they were", applied.changes.len() - changed))
+        let mut said = format!("{changed} objects changed, {} as they were", applied.changes.len() - changed);
+        applied.notices.iter().for_each(|notice| said.push_str(&format!("; {notice}")));
+        Ok(said)
     }
     async fn add_host(&self, name: &str) -> Said {
         Deck::add_first_host(self, name).await

@@ -1,5 +1,6 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
+use crate::deck::StrayPlan;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
@@ -53,6 +54,12 @@ pub trait Port: std::marker::Send + Sync {
     async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan>;
     /// Does exactly that.
     async fn pool_do(&self, plan: &PoolPlan) -> Said;
+    /// What `adopt`, `retire` or `ignore` would do to something out of place; nothing is changed.
+    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan>;
+    /// Does exactly that.
+    async fn stray_do(&self, plan: &StrayPlan) -> Said;
+    /// Takes back that it is known.
+    async fn stray_unignore(&self, place: &str, name: &str) -> Said;
     /// `check` or `provision` of one host; lines go to `progress`.
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said;
     /// Builds the swarm's version; answers with the build's id as soon as there is one.

@@ -121,7 +121,11 @@ impl Deck {
         // Asked again under the lease: a hold that came meanwhile holds.
         let lifts = self.lifting(catalog, entry, plan, lift).await?;
         self.audit_of(&dispatch, "begun").await?;
-        self.store.begin_dispatch(&mut dispatch, &held.lease(), &[begun], &lifts).await?;
+        let (lease, events) = (held.lease(), [begun]);
+        let writing = self.store.begin_dispatch(&mut dispatch, &lease, &events, &lifts);
+        #[cfg(debug_assertions)]
+        let writing = crate::dispatch::stop_at::write(writing);
+        writing.await?;
         Ok((dispatch, hands))
     }
 
@@ -351,6 +355,7 @@ impl Deck {
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
         }
+        self.free_what_the_dead_held().await?;
         let (paid, owing) = self.pay_debts().await?;
         let pools = self.pay_pools().await.map(drop);
         failed.or(owing).map_or(pools.map(|()| Upkept { ended, paid }), Err)
@@ -409,7 +414,9 @@ impl Deck {
         // What was just made is seen before anybody can lose sight of it: "not seen is never gone" rests on what was seen last.
         if !interrupted && let Ok(catalog) = self.catalog().await {
             let swarm = catalog.swarm(&dispatch.swarm_id).map(|entry| entry.body.clone());
-            self.observe(&catalog, swarm.as_ref().ok()).await.ok();
+            if let Ok(world) = self.observe(&catalog, swarm.as_ref().ok()).await {
+                self.give_up_pools(&catalog, &world, &dispatch.swarm_id).await.ok();
+            }
         }
         self.audit_of(&dispatch, dispatch.outcome.map_or(if handed { "handed over" } else { "" }, Outcome::word)).await.ok();
         locked(&self.carried).remove(id);

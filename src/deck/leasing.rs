@@ -69,6 +69,15 @@ impl Held {
         Ok(())
     }
 
+    /// Renews it at once when its last renewal is a while ago: a machine that was too busy to beat has not lost it by that.
+    pub async fn refresh(&self) -> Result<()> {
+        let (age, lease, step) = {
+            let state = locked(&self.state);
+            ((self.since_boot)().saturating_sub(state.renewed), state.lease.clone(), state.step.clone())
+        };
+        if age > LIFE / 4 { renewed(&self.store, &self.state, self.since_boot, &lease, &step).await } else { Ok(()) }
+    }
+
     /// Gives it back.
     pub async fn release(mut self) -> Result<()> {
         self.renewing.abort();
@@ -98,26 +107,34 @@ async fn renew(store: Store, state: Arc<Mutex<State>>, since_boot: fn() -> Durat
             let state = locked(&state);
             (state.lease.clone(), state.step.clone())
         };
-        // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
-        let asked = since_boot();
-        match store.renew(&lease, &step).await {
-            Ok(renewed) => {
-                let mut state = locked(&state);
-                (state.lease, state.renewed) = (renewed, asked);
-            }
-            Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
-                locked(&state).lost = Some(fault);
-                return;
-            }
-            // A store that does not answer may answer again; half the life decides.
-            Err(_) => {}
+        if renewed(&store, &state, since_boot, &lease, &step).await.is_err() {
+            return;
         }
+    }
+}
+
+/// Renews it once; refused when it is lost for good.
+async fn renewed(store: &Store, state: &Mutex<State>, since_boot: fn() -> Duration, lease: &Lease, step: &str) -> Result<()> {
+    // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
+    let asked = since_boot();
+    match store.renew(lease, step).await {
+        Ok(renewed) => {
+            let mut state = locked(state);
+            (state.lease, state.renewed) = (renewed, asked);
+            Ok(())
+        }
+        Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
+            locked(state).lost = Some(fault.clone());
+            Err(fault)
+        }
+        // A store that does not answer may answer again; half the life decides.
+        Err(_) => Ok(()),
     }
 }
 
 impl Deck {
     /// Takes a lease. One whose holder is dead is taken over: its lock in this home is free, or its beat stands still for
-    /// [`LIFE`]. Otherwise refused, saying who holds it, for what, and at which step.
+    /// [`LIFE`] (it is stopped, or on another machine). Otherwise refused, saying who holds it, for what, and at which step.
     pub(super) async fn acquire(&self, name: &str, why: &str, run: &str, min_epoch: i64) -> Result<Held> {
         let wanted = Lease {
             name: name.into(),
@@ -136,9 +153,8 @@ impl Deck {
             };
             let dead = match HolderLock::look(&self.home, &busy.holder) {
                 Liveness::Dead => true,
-                Liveness::Alive => return Err(self.held_by(&busy).await),
-                // The holder may be on another machine: its beat decides.
-                Liveness::Unknown => watch.is_dead(&busy, (self.outside.since_boot)(), LIFE),
+                // It may be stopped, or on another machine: its beat decides.
+                Liveness::Alive | Liveness::Unknown => watch.is_dead(&busy, (self.outside.since_boot)(), LIFE),
             };
             if dead {
                 acquired = self.store.take_over(&busy, &wanted, min_epoch).await?;
@@ -151,6 +167,16 @@ impl Deck {
                 _ => acquired = self.store.acquire(&wanted, min_epoch).await?,
             }
         }
+    }
+
+    /// Gives back what processes that are gone still held: their leases, and the ports of dispatches that were never begun or have ended.
+    pub(super) async fn free_what_the_dead_held(&self) -> Result<()> {
+        for lease in self.store.leases().await? {
+            if HolderLock::look(&self.home, &lease.holder) == Liveness::Dead {
+                self.store.release_lease(&lease).await?;
+            }
+        }
+        self.store.free_ports_of_nobody().await
     }
 
     pub(super) async fn held_by(&self, lease: &Lease) -> Fault {

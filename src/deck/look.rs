@@ -4,6 +4,7 @@ use crate::model::entity::{App, Balancer, Buildpack, Env, Host, Mapping, Squad};
 use crate::model::hold::Hold;
 use crate::model::record::{Dispatch, Event};
 use crate::model::release::{Build, BuildStatus};
+use crate::model::stray::Stray;
 use crate::model::waiting::Waiting;
 use crate::model::world::World;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,8 @@ pub struct Look {
     pub events: Vec<Event>,
     /// The newest event's number.
     pub last_event: i64,
+    /// What is out of place, those that need somebody most first.
+    pub strays: Vec<Stray>,
     /// Ids of the dispatches that this process carries.
     pub carried: BTreeSet<String>,
     /// What dispatches under way wait for, by id.
@@ -173,6 +176,10 @@ pub enum Target {
     Dispatch(String),
     Ingredient(String),
     Event(i64),
+    /// Place and name of something out of place.
+    Stray(String, String),
+    /// All that is out of place, as one.
+    Strays,
     Nothing,
 }
 
@@ -221,6 +228,8 @@ pub struct DispatchRequest {
     pub why: String,
     /// Build again even where a build could be reused.
     pub rebuild: bool,
+    /// Leave orphans of the swarm's earlier names as they are.
+    pub leave_orphans: bool,
     /// Some = roll back: to this release, or ("") to the one that ran before.
     pub rollback_to: Option<String>,
     /// Ports that are spoken for, by host name: those of plans that go with this one.

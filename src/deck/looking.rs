@@ -7,6 +7,7 @@ use crate::model::hold::{self, Hold, HoldOn};
 use crate::model::merge;
 use crate::model::record::{Dispatch, Event, Outcome};
 use crate::model::release::Release;
+use crate::model::stray::{Stray, StrayKind};
 use crate::model::world::{HostState, Owner, Proc, ProcState, World};
 use crate::model::{FaultKind, Result};
 use std::collections::HashMap;
@@ -117,6 +118,7 @@ impl Deck {
             who_changed: entry.changed_by.clone(),
         });
         let builds = self.store.builds(BUILDS).await?.into_iter().map(|build| BuildLook { status: build.status, build });
+        let strays = self.strays_in(&catalog, &world).await?;
         let version = *self.version.borrow() + 1;
         let look = Look {
             version,
@@ -125,7 +127,8 @@ impl Deck {
             who: self.who.clone(),
             can_write: self.store.look_only().is_none(),
             hosts: catalog.hosts()?,
-            needs: needs(&swarms, &dispatches, &world, &holds),
+            needs: needs(&swarms, &dispatches, &world, &strays, &holds),
+            strays,
             holds,
             waits,
             carried: self.carrying().into_iter().collect(),
@@ -242,6 +245,9 @@ impl Deck {
 
     /// What is saved but does not run, in a few words.
     async fn not_live(&self, catalog: &Catalog, swarm: &Swarm, release: &Release) -> Result<String> {
+        if (&swarm.app, &swarm.config_name, &swarm.proc_name) != (&release.app, &release.config_name, &release.proc_name) {
+            return Ok(format!("was {}-{}-{}", release.app, release.config_name, release.proc_name));
+        }
         if swarm.version != release.version {
             return Ok(format!("version {}", swarm.version));
         }
@@ -294,7 +300,7 @@ impl Deck {
 }
 
 /// What needs the operator, worst first.
-fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World, holds: &[Hold]) -> Vec<Need> {
+fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World, strays: &[Stray], holds: &[Hold]) -> Vec<Need> {
     let mut all = Vec::new();
     for swarm in swarms.iter().filter(|swarm| matches!(swarm.state, SwarmState::Failing | SwarmState::Short)) {
         let bad = swarm.procs.iter().filter_map(|(host, name)| world.hosts.get(host)?.procs.iter().find(|proc| &proc.name == name));
@@ -340,11 +346,12 @@ fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World, holds: &[
         let text = format!("HELD by {}, {}: {}", hold.who, hold.name, hold.why);
         all.push(Need { glyph: '.', object, target, text, since_ms: hold.since_ms });
     }
-    let count = |owner: Owner| world.procs().filter(|proc| proc.owner == owner).count();
-    let (orphans, foreign) = (count(Owner::Orphan), count(Owner::Foreign));
-    if orphans > 0 {
-        let text = format!("{orphans} orphan, {foreign} foreign");
-        all.push(Need { glyph: '.', object: format!("{} strays", orphans + foreign), target: Target::Nothing, text, since_ms: 0 });
+    let trouble: Vec<&Stray> = strays.iter().filter(|stray| !stray.ignored).collect();
+    if !trouble.is_empty() {
+        let counts = StrayKind::ALL.map(|kind| (kind.word(), trouble.iter().filter(|stray| stray.kind == kind).count()));
+        let text: Vec<String> = counts.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{n} {word}")).collect();
+        let object = format!("{} strays", trouble.len());
+        all.push(Need { glyph: '.', object, target: Target::Strays, text: text.join(", "), since_ms: 0 });
     }
     all
 }

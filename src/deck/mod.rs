@@ -1,5 +1,6 @@
 //! The whole thing without a face: open, look, verbs.
 
+mod adopting;
 mod apply;
 mod balancing;
 mod busy;
@@ -24,6 +25,9 @@ pub mod outlet;
 mod pools;
 mod prepare;
 mod proc_verbs;
+mod renames;
+mod retiring;
+mod strays;
 pub mod verbs;
 pub mod wave;
 
@@ -38,6 +42,8 @@ pub use listing::{KINDS, as_text};
 pub use pools::{PoolPlan, PoolVerb};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
+pub use renames::Orphaned;
+pub use strays::StrayPlan;
 
 pub use crate::hosts::{NoPrompt, Prompt, Question, Secret};
 pub use crate::store::Home;

@@ -90,6 +90,19 @@ impl Deck {
         let gone =
             |what: &str| Fault::failed(format!("the {what} of release {id} is not kept any more")).next("dispatch its version instead");
         let release = self.store.release(&id).await?.ok_or_else(|| gone("record"))?;
+        let (then, now) =
+            ((&release.app, &release.config_name, &release.proc_name), (&entry.body.app, &entry.body.config_name, &entry.body.proc_name));
+        if then != now {
+            return Err(Fault::refused(format!(
+                "release {} ran as {}-{}-{}; the swarm is {} now",
+                short(&id),
+                then.0,
+                then.1,
+                then.2,
+                entry.name
+            ))
+            .next("dispatch its version instead, or change the swarm's app, config and proc back first"));
+        }
         let build = self.store.build(&release.build).await?.ok_or_else(|| gone("build"))?;
         build::Artifacts::of(&self.workspace)?.open(&release.artifact).map_err(|_| gone("artifact"))?;
         Ok((release, build, true))
@@ -387,6 +400,8 @@ impl Deck {
             let origin = if file == "env" { compiled.env_origin(key) } else { compiled.config_origin(&path) };
             origin.map_or_else(|| "earlier release".to_string(), |origin| origin.layer.to_string())
         };
+        let former: Vec<(String, String)> =
+            self.former_pools(catalog).await?.into_iter().map(|former| (former.balancer, former.pool)).collect();
         let mut plan = plan::make(&Want {
             id: &self.new_id(),
             verb: request.verb(),
@@ -403,6 +418,8 @@ impl Deck {
             hosts: &hosts,
             world: &world,
             leased: &leased,
+            former: &former,
+            leave_orphans: request.leave_orphans,
             layer: &layer,
             show: &|key, value| self.shown(key, value),
             replace: request.replace.as_ref().map_or(Replace::None, |replaced| match replaced {
@@ -413,6 +430,7 @@ impl Deck {
             go_on: request.go_on,
         })?;
         self.refuse_taken(catalog, plan.pool.as_ref()).await?;
+        self.refuse_unclaimed(&plan, &world)?;
         self.show_holds(catalog, entry, &mut plan).await?;
         Ok(plan)
     }

@@ -4,3 +4,5 @@ pub mod driver;
 pub mod hands;
 pub mod machine;
 mod prove;
+#[cfg(debug_assertions)]
+pub mod stop_at;

@@ -14,6 +14,7 @@ pub mod reference;
 pub mod release;
 pub mod secret;
 pub mod shown;
+pub mod stray;
 pub mod units;
 pub mod waiting;
 pub mod wave;

@@ -81,6 +81,10 @@ impl PoolChange {
     pub fn is_change(&self) -> bool {
         self.before != self.after
     }
+    /// Its name as the place of a step: `balancer/pool`.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.balancer, self.pool)
+    }
 }
 
 /// A key of config or env that changes; a secret's values are keyed hashes.
@@ -150,6 +154,9 @@ pub struct Plan {
     pub lost: Vec<PlannedProc>,
     pub send: Vec<Send>,
     pub pool: Option<PoolChange>,
+    /// Pools that belong to no swarm any more, which procs that go are taken out of when the new ones serve; nothing is added.
+    #[serde(default)]
+    pub other_pools: Vec<PoolChange>,
     /// Names of uptests that each new or kept proc must pass.
     pub uptests: Vec<String>,
     /// Whether the port must answer.
@@ -180,7 +187,8 @@ pub struct Plan {
 impl Plan {
     /// Whether executing it would change anything on a host or balancer.
     pub fn is_empty(&self) -> bool {
-        self.start.is_empty() && self.retire.is_empty() && self.lost.is_empty() && !self.pool.as_ref().is_some_and(PoolChange::is_change)
+        let nobody = self.start.is_empty() && self.retire.is_empty() && self.lost.is_empty();
+        nobody && !self.pool.as_ref().is_some_and(PoolChange::is_change) && self.other_pools.is_empty()
     }
     /// Whether there is nothing to route: the pool stays as it is and no proc is new.
     pub fn is_pool_untouched(&self) -> bool {

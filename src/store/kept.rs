@@ -96,6 +96,15 @@ impl Store {
     pub async fn pool_owner(&self, balancer: &str, pool: &str) -> Result<Option<String>> {
         self.kept("pool owner", &format!("{balancer}/{pool}")).await
     }
+    /// Every pool that was claimed, as (balancer, pool, swarm id).
+    pub async fn pool_owners(&self) -> Result<Vec<(String, String, String)>> {
+        let all = self.all_kept::<String>("pool owner").await?;
+        let split = |(name, _, owner): (String, i64, String)| {
+            let (balancer, pool) = name.split_once('/')?;
+            Some((balancer.to_string(), pool.to_string(), owner))
+        };
+        Ok(all.into_iter().filter_map(split).collect())
+    }
     /// Gives a pool back; nothing when it belongs to another swarm.
     pub async fn release_pool(&self, balancer: &str, pool: &str, swarm_id: &str) -> Result<()> {
         let name = format!("{balancer}/{pool}");

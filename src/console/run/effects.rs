@@ -77,6 +77,11 @@ impl Runner {
                 let progress = self.progress(ticket);
                 self.task(Some(ticket), async move { ended(ticket, port.uptest(&swarm, progress).await) });
             }
+            Effect::PlanStray { verb, place, name } => {
+                self.task(None, async move { Msg::StrayPlanned(port.stray_plan(verb, &place, &name).await) })
+            }
+            Effect::Stray(plan) => self.task(None, async move { Msg::Said(port.stray_do(&plan).await) }),
+            Effect::Unignore { place, name } => self.task(None, async move { Msg::Said(port.stray_unignore(&place, &name).await) }),
             Effect::Cancel { dispatch } => self.task(None, async move { Msg::Said(port.cancel(&dispatch).await) }),
             Effect::Resume { dispatch } => self.task(None, async move { Msg::Said(port.resume(&dispatch).await) }),
             Effect::Build { swarm } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm).await) }),

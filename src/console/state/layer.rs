@@ -323,8 +323,9 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Build(_) => On::Build,
         Target::Dispatch(_) => On::Dispatch,
         Target::Ingredient(_) => On::Ingredient,
+        Target::Stray(..) => On::Stray,
         Target::Squad(_) => On::Squad,
-        Target::Event(_) | Target::Nothing => return Vec::new(),
+        Target::Event(_) | Target::Strays | Target::Nothing => return Vec::new(),
     };
     VERBS.iter().filter(|verb| verb.on == on).collect()
 }

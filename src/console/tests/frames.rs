@@ -6,6 +6,7 @@ use crate::console::msg::Msg;
 use crate::console::state::State;
 use crate::console::theme::Depth;
 use crate::console::update::update;
+use crate::deck::StrayPlan;
 use crate::deck::look::{LogLine, Look};
 use crate::deck::wave::WavePlan;
 use crate::model::Fault;
@@ -53,6 +54,18 @@ fn with_log(state: &mut State) {
     );
 }
 
+fn with_retirement(state: &mut State) {
+    let effects = press(state, "9 . q");
+    let Some(Effect::PlanStray { verb, place, name }) = effects.first().cloned() else { panic!("{effects:?}") };
+    let lines = vec![
+        "take web02.example:5011 out of pool shop@edge, which keeps 2, and wait for its connections".into(),
+        "keep the end of its log, its exit and its spawn error".into(),
+        format!("stop and remove {name} on {place} (RUNNING, pid 8011, orphan)"),
+    ];
+    let plan = StrayPlan { verb: verb.into(), place, name, lines, ..StrayPlan::default() };
+    update(state, Msg::StrayPlanned(Ok(plan)));
+}
+
 /// A screen's name, and the way there.
 type Screen = (&'static str, fn(&mut State));
 
@@ -66,6 +79,9 @@ fn screens() -> Vec<Screen> {
         ("dispatches", |s| drop(press(s, "6"))),
         ("ingredients", |s| drop(press(s, "7"))),
         ("events", |s| drop(press(s, "8"))),
+        ("strays", |s| drop(press(s, "9"))),
+        ("stray", |s| drop(press(s, "9 enter"))),
+        ("retire", with_retirement),
         ("swarm-procs", |s| drop(press(s, "enter"))),
         ("dispatch", |s| drop(press(s, "6 enter"))),
         ("plan", with_plan),

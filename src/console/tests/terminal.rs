@@ -3,6 +3,7 @@
 use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
+use crate::deck::StrayPlan;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
@@ -79,6 +80,15 @@ impl Port for Fake {
     }
     async fn pool_do(&self, plan: &PoolPlan) -> Said {
         Ok(plan.object())
+    }
+    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
+        Ok(StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), ..StrayPlan::default() })
+    }
+    async fn stray_do(&self, plan: &StrayPlan) -> Said {
+        Ok(format!("{} {}", plan.verb, plan.name))
+    }
+    async fn stray_unignore(&self, _: &str, name: &str) -> Said {
+        Ok(format!("{name} is trouble"))
     }
     async fn host_verb(&self, _: &str, _: &str, _: mpsc::Sender<LogLine>) -> Said {
         Ok("nothing is missing".into())

@@ -37,6 +37,8 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                 }
             }
         }
+        Msg::StrayPlanned(Ok(plan)) => super::strays::show(state, plan),
+        Msg::StrayPlanned(Err(fault)) => state.say(fault.line(), true),
         Msg::Executed(Ok(id)) => {
             state.layers.retain(|layer| !matches!(layer, Layer::Plan(plan) if plan.sent));
             let pane = Box::new(Pane::new(Kind::Places, Scope::Run(id.clone())));

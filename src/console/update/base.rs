@@ -131,7 +131,7 @@ fn reorder(state: &mut State) {
 }
 
 fn markable(target: &Target) -> bool {
-    !matches!(target, Target::Nothing | Target::Event(_) | Target::Squad(_))
+    !matches!(target, Target::Nothing | Target::Event(_) | Target::Squad(_) | Target::Strays)
 }
 
 fn mark(state: &mut State) {

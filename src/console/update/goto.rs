@@ -30,13 +30,9 @@ pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
             }
             describe(state, target);
         }
-        Target::Proc(..) | Target::Ingredient(_) | Target::Host(_) => describe(state, target),
-        // A need about many things at once, such as strays: the procs, worst first.
-        Target::Nothing => {
-            if state.layers.is_empty() && state.slot() == Slot::Needs && state.pane().is_some_and(|pane| pane.at().is_some()) {
-                return tab(state, Tab::Procs);
-            }
-        }
+        Target::Proc(..) | Target::Ingredient(_) | Target::Host(_) | Target::Stray(..) => describe(state, target),
+        Target::Strays => return tab(state, Tab::Strays),
+        Target::Nothing => {}
     }
     Vec::new()
 }
@@ -100,6 +96,9 @@ pub fn logs(state: &mut State, target: &Target) -> Vec<Effect> {
             }
         }
         Target::Host(_) => open(state, target),
+        Target::Stray(host, name) if find::proc(&state.look, host, name).is_some() => {
+            logs(state, &Target::Proc(host.clone(), name.clone()))
+        }
         _ => Vec::new(),
     }
 }

@@ -14,6 +14,7 @@ mod plan;
 mod pools;
 mod question;
 mod settle;
+mod strays;
 mod verbs;
 mod waves;
 

@@ -129,6 +129,9 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         }
         ("repair", Target::Swarm(id)) => return super::pools::repair(state, id),
         ("drain" | "put-back", Target::Proc(host, name)) => return super::pools::node(state, verb, host, name),
+        ("retire", Target::Proc(place, name)) | ("adopt" | "retire-stray" | "ignore", Target::Stray(place, name)) => {
+            return super::strays::begin(state, verb, place, name);
+        }
         (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
         ("cancel", Target::Dispatch(id)) => {
             let lines = vec![

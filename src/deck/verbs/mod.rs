@@ -22,6 +22,8 @@ pub enum On {
     Build,
     Dispatch,
     Ingredient,
+    /// Something out of place.
+    Stray,
     Squad,
     /// The fleet as a whole.
     Fleet,
@@ -69,6 +71,22 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "drain", title: "take its node out of the pool", key: Some('o'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "put-back", title: "put its node back into the pool", key: Some('u'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "destroy", title: "destroy a proc: stop and remove it, no drain", key: Some('!'), on: On::Proc, danger: Danger::High },
+    Verb {
+        id: "retire",
+        title: "retire a proc: out of its pool, drained, stopped, removed",
+        key: Some('q'),
+        on: On::Proc,
+        danger: Danger::High,
+    },
+    Verb { id: "adopt", title: "adopt it into the swarm that it was deployed as", key: Some('a'), on: On::Stray, danger: Danger::Middle },
+    Verb {
+        id: "retire-stray",
+        title: "retire: out of its pool, drained, stopped, removed",
+        key: Some('q'),
+        on: On::Stray,
+        danger: Danger::High,
+    },
+    Verb { id: "ignore", title: "ignore: known, no trouble (again: take that back)", key: Some('i'), on: On::Stray, danger: Danger::Low },
     Verb { id: "provision", title: "put on a host what is missing", key: Some('p'), on: On::Host, danger: Danger::Middle },
     Verb { id: "check", title: "say what a host is missing", key: Some('j'), on: On::Host, danger: Danger::None },
     Verb { id: "cancel", title: "cancel a dispatch and undo it", key: Some('x'), on: On::Dispatch, danger: Danger::Middle },
