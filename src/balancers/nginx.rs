@@ -1,5 +1,6 @@
 //! The `nginx` balancer: one upstream file per pool in an include directory, on one or several hosts at once (VR-82).
 
+pub mod examine;
 pub mod file;
 mod script;
 mod seen;
@@ -23,6 +24,18 @@ use std::time::Duration;
 
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
+impl Place {
+    /// Defaults: `/etc/nginx/conf.d`, `nginx -t`, `nginx -s reload`.
+    fn of(balancer: &entity::Balancer) -> Place {
+        let or = |key: &Option<String>, default: &str| key.clone().unwrap_or_else(|| default.into());
+        Place {
+            include_dir: or(&balancer.include_dir, "/etc/nginx/conf.d"),
+            test_cmd: or(&balancer.test_cmd, "nginx -t"),
+            reload_cmd: or(&balancer.reload_cmd, "nginx -s reload"),
+        }
+    }
+}
+
 struct Nginx {
     name: String,
     place: Place,
@@ -30,17 +43,12 @@ struct Nginx {
     written: Written,
 }
 
-/// Defaults: `/etc/nginx/conf.d`, `nginx -t`, `nginx -s reload`.
+/// Opens it; connects to nothing yet.
 pub(super) fn open(balancer: &entity::Balancer, links: Links, memory: Arc<dyn Remember>) -> Result<Arc<dyn Balancer>> {
     if links.is_empty() {
         return Err(Fault::bad(format!("balancer {} has no hosts", balancer.name)).next("give it hosts: [NAME]"));
     }
-    let or = |key: &Option<String>, default: &str| key.clone().unwrap_or_else(|| default.into());
-    let place = Place {
-        include_dir: or(&balancer.include_dir, "/etc/nginx/conf.d"),
-        test_cmd: or(&balancer.test_cmd, "nginx -t"),
-        reload_cmd: or(&balancer.reload_cmd, "nginx -s reload"),
-    };
+    let place = Place::of(balancer);
     if !place.include_dir.starts_with('/') {
         return Err(Fault::bad(format!("balancer {}: include_dir `{}` is not absolute", balancer.name, place.include_dir)));
     }

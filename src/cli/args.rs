@@ -252,8 +252,17 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<BalancerCommand>,
     },
-    /// Finish or undo what an earlier process left behind, once.
-    Upkeep,
+    /// Why something is as it is: the cause, the evidence, what changed, what to do next.
+    Why {
+        /// Swarm, proc (or HOST:PROC), host, balancer or dispatch; without one, everything that can be found.
+        name: Option<String>,
+    },
+    /// Finish or undo what an earlier process left behind, fetch what removed procs left, forget what is old; once.
+    Upkeep {
+        /// Again and again, until it is stopped.
+        #[arg(short, long)]
+        follow: bool,
+    },
     /// Shell completions.
     Completions { shell: clap_complete::Shell },
 }

@@ -11,6 +11,7 @@ mod signals;
 mod strays;
 mod verbs;
 mod wave;
+mod why;
 
 pub use prompt::TerminalPrompt;
 pub use verbs::demo_up;
@@ -79,7 +80,8 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Lift { hold, why } => hold::lift(deck, &hold, &why).await,
         Command::Holds => verbs::get(deck, "holds", None).await,
         Command::Cancel { dispatch } => dispatch::cancel(deck, &dispatch).await,
-        Command::Upkeep => dispatch::resume(deck, None).await,
+        Command::Upkeep { follow } => why::upkeep(deck, follow, format).await,
+        Command::Why { name } => why::why(deck, name.as_deref()).await,
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
         Command::Start(args) => verbs::proc(deck, "start", &args).await,
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,

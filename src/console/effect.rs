@@ -1,6 +1,6 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::look::{DispatchRequest, EditTarget};
+use crate::deck::look::{DispatchRequest, EditTarget, Target};
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -17,6 +17,10 @@ pub enum Effect {
     /// ^z.
     Suspend,
     Refresh,
+    /// Ask the hosts why this is as it is.
+    Why {
+        target: Target,
+    },
     Plan {
         ticket: u64,
         request: DispatchRequest,
@@ -163,6 +167,7 @@ impl Effect {
             Effect::Quit
             | Effect::Suspend
             | Effect::Refresh
+            | Effect::Why { .. }
             | Effect::Plan { .. }
             | Effect::PlanWave { .. }
             | Effect::HandOver { .. }

@@ -1,6 +1,6 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
-use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{EditDocument, EditTarget, LogLine, Look, Target};
 use crate::deck::wave::WavePlan;
 use crate::deck::{PoolPlan, StrayPlan};
 use crate::model::{Fault, Result};
@@ -30,6 +30,11 @@ pub enum Msg {
     Planned {
         ticket: u64,
         plan: Box<Result<Plan>>,
+    },
+    /// Why something is as it is, as lines.
+    Why {
+        target: Target,
+        lines: Result<Vec<String>>,
     },
     /// A line while a ticket's answer is awaited.
     Progress {

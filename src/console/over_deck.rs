@@ -1,7 +1,7 @@
 //! The console's port over the real deck: one call per effect.
 
 use super::port::{Port, Said};
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -32,6 +32,15 @@ impl Port for Deck {
     }
     async fn refresh(&self) -> Result<()> {
         self.observe_all().await
+    }
+    async fn why(&self, target: Target) -> Result<Vec<String>> {
+        let name = match target {
+            Target::Swarm(id) | Target::Dispatch(id) => id,
+            Target::Host(name) => name,
+            Target::Proc(host, name) => format!("{host}:{name}"),
+            _ => return Ok(Vec::new()),
+        };
+        Ok(Deck::why(self, &name).await?.lines())
     }
 
     async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {

@@ -1,7 +1,7 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
 use crate::deck::StrayPlan;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
@@ -22,6 +22,8 @@ pub trait Port: std::marker::Send + Sync {
     fn changes(&self) -> watch::Receiver<u64>;
     /// Observes every host now (`^r`).
     async fn refresh(&self) -> Result<()>;
+    /// Why a swarm, proc, host or dispatch is as it is, as lines; nothing for other things.
+    async fn why(&self, target: Target) -> Result<Vec<String>>;
 
     /// Resolves, builds, releases and plans; nothing on a host changes. Build lines go to `progress`.
     async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan>;

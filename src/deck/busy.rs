@@ -1,6 +1,6 @@
 //! Somebody else is at the swarm: who, why, which step; waiting for it, or cancelling it and going instead.
 
-use super::{Deck, leasing};
+use super::Deck;
 use crate::dispatch::machine::{Rules, Run};
 use crate::model::record::{Dispatch, Outcome};
 use crate::model::waiting::{self, Limits, Waiting};
@@ -42,7 +42,7 @@ impl Deck {
                 Some(lease) => match HolderLock::look(&self.home, &lease.holder) {
                     Liveness::Dead => None,
                     Liveness::Alive => Some(lease),
-                    Liveness::Unknown if watch.is_dead(&lease, (self.outside.since_boot)(), leasing::LIFE) => None,
+                    Liveness::Unknown if watch.is_dead(&lease, (self.outside.since_boot)(), crate::dispatch::rules::LIFE) => None,
                     Liveness::Unknown => Some(lease),
                 },
             };
@@ -81,11 +81,6 @@ impl Deck {
             }
         }
         self.wait_until_free(swarm_id, hear).await
-    }
-
-    /// Refuses a new dispatch of a swarm whose last one has not ended: two journals must never speak of the same procs.
-    pub(super) async fn refuse_unfinished(&self, swarm_id: &str) -> Result<()> {
-        self.unfinished(swarm_id).await?.map_or(Ok(()), |left| Err(left_behind(&left)))
     }
 
     async fn unfinished(&self, swarm_id: &str) -> Result<Option<Dispatch>> {

@@ -8,6 +8,7 @@ use crate::balancers::Snapshot;
 use crate::dispatch::driver::{self, Hands, Wish};
 use crate::dispatch::hands::RealHands;
 use crate::dispatch::machine::{Rules, Run, StepName};
+use crate::dispatch::rules;
 use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Event, Outcome, Phase};
 use crate::model::release::Release;
@@ -55,6 +56,14 @@ impl Deck {
     /// [`Deck::execute`] that goes past the swarm's holds of these names, and lifts them.
     pub async fn execute_lifting(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<Carried> {
         let plan = Arc::new(self.stored_plan(plan_id).await?);
+        let begun = self.begun(plan_id, Arc::clone(&plan), why, lift).await;
+        if let Err(fault) = &begun {
+            self.note_refusal(&plan.swarm_id, &plan.verb, fault).await;
+        }
+        begun
+    }
+
+    async fn begun(&self, plan_id: &str, plan: Arc<Plan>, why: &str, lift: &[String]) -> Result<Carried> {
         if let Some(dispatch) = self.store.dispatch(&plan.id).await? {
             return Err(
                 Fault::refused(format!("plan {plan_id} was executed already, as dispatch {}", dispatch.number)).next("make a new plan")
@@ -98,7 +107,8 @@ impl Deck {
         why: &str,
         lift: &[String],
     ) -> Result<(Dispatch, RealHands)> {
-        self.refuse_unfinished(&plan.swarm_id).await?;
+        // Only under the lease this cannot change any more.
+        rules::may_begin(plan, self.store.dispatch(&plan.id).await?.as_ref(), &self.store.open_dispatches().await?)?;
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
@@ -165,6 +175,9 @@ impl Deck {
         if !paying && dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
             return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
         }
+        if paying {
+            rules::may_pay(&dispatch, &self.store.open_dispatches().await?)?;
+        }
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
             (Some(before), _) => before,
             (None, None) => Snapshot::default(),
@@ -201,8 +214,7 @@ impl Deck {
         }
         let rules = Rules::of(plan);
         if let TakingUp::Pay(places) = &how {
-            let newest = self.store.dispatches(Some(&dispatch.swarm_id), 1).await?;
-            let overtaken = newest.first().is_some_and(|newest| newest.number > dispatch.number);
+            let overtaken = rules::overtaken(&dispatch, &self.store.dispatches(Some(&dispatch.swarm_id), 1000).await?);
             let mut run = Run::to_pay(rules, dispatch.steps.clone(), dispatch.undoing, places, overtaken);
             run.cause.clone_from(&dispatch.fault);
             self.audit_of(&dispatch, "debts paid").await?;
@@ -224,21 +236,24 @@ impl Deck {
 
     /// The swarm's lease with an epoch above every one that a host or balancer of the plan has seen, and the world as it is under it.
     async fn take_lease(&self, catalog: &Catalog, plan: &Plan, swarm: Option<&Swarm>, why: &str) -> Result<(Held, World)> {
-        let held = self.acquire(&lease_name(plan), why, &plan.id, 0).await?;
-        let world = match self.observe(catalog, swarm).await {
-            Ok(world) => world,
-            Err(fault) => {
-                held.release().await.ok();
-                return Err(fault);
+        let mut min = 0;
+        loop {
+            let held = self.acquire(&rules::lease_name(&plan.swarm_id), why, &plan.id, min).await?;
+            let world = match self.observe(catalog, swarm).await {
+                Ok(world) => world,
+                Err(fault) => {
+                    held.release().await.ok();
+                    return Err(fault);
+                }
+            };
+            let fenced = self.highest_fence(catalog, plan, &world).await;
+            if fenced < held.epoch() {
+                return Ok((held, world));
             }
-        };
-        let fenced = self.highest_fence(catalog, plan, &world).await;
-        if fenced < held.epoch() {
-            return Ok((held, world));
+            // Between two leases others may act: the world is looked at again.
+            held.release().await?;
+            min = i64::try_from(fenced).unwrap_or(i64::MAX - 1);
         }
-        held.release().await?;
-        let min = i64::try_from(fenced).unwrap_or(i64::MAX - 1);
-        Ok((self.acquire(&lease_name(plan), why, &plan.id, min).await?, world))
     }
 
     /// A pool belongs to one swarm; one that is deleted, or has another pool now, has lost it.
@@ -406,9 +421,6 @@ impl Deck {
                 crate::store::Entry { dispatch: &header, lease: &lease, steps: &[], events: &[], changes: &[], now_ms: self.now_ms() };
             // It may be that nothing can be written at all: the journal says enough without it.
             self.store.record(&entry).await.ok();
-        } else if !interrupted {
-            self.store.release_ports(id).await.ok();
-            self.store.forget("wish", id).await.ok();
         }
         let dispatch = locked(&journal.dispatch).clone();
         // What was just made is seen before anybody can lose sight of it: "not seen is never gone" rests on what was seen last.
@@ -445,9 +457,4 @@ impl TakingUp {
             TakingUp::Pay(_) => format!("debts of {number}"),
         }
     }
-}
-
-/// The name of a swarm's lease.
-fn lease_name(plan: &Plan) -> String {
-    format!("swarm/{}", plan.swarm_id)
 }

@@ -3,7 +3,7 @@
 use super::carry::TakingUp;
 use super::{Catalog, Deck};
 use crate::model::record::Dispatch;
-use crate::model::world::World;
+use crate::model::world::{PoolSeen, World};
 use crate::model::{Fault, FaultKind, Result};
 use std::collections::BTreeSet;
 
@@ -53,7 +53,9 @@ impl Deck {
 fn answering(dispatch: &Dispatch, catalog: &Catalog, world: &World) -> BTreeSet<String> {
     let answers = |place: &str| match place.split_once('/') {
         Some((balancer, pool)) => {
-            catalog.balancer(balancer).is_ok() && world.pool(balancer, pool).is_some_and(|seen| seen.trouble.is_empty())
+            // Hosts that disagree are what such a debt mends.
+            let answer = |seen: &PoolSeen| !seen.hosts.is_empty() && seen.hosts.iter().all(|host| host.away.is_none());
+            catalog.balancer(balancer).is_ok() && world.pool(balancer, pool).is_some_and(answer)
         }
         None => world.hosts.get(place).is_some_and(|seen| seen.is_ok()),
     };

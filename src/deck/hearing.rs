@@ -4,6 +4,7 @@ use super::Deck;
 use crate::dispatch::driver::Wish;
 use crate::dispatch::hands::Ear;
 use crate::hosts::procs::Evidence;
+use crate::model::Result;
 use crate::model::record::Event;
 use crate::plan::Plan;
 use crate::uptest::UptestResult;
@@ -58,19 +59,11 @@ impl Ear for DeckEar {
         let word = if result.passed { "passed" } else { "failed" };
         let what = format!("uptest {} of {proc} {word} in {:.2} s", result.name, result.seconds);
         self.event("uptest", place, what, if result.passed { "success" } else { "failed" }).await;
-        if !result.passed {
-            let kept = (&result.name, &result.output);
-            self.deck
-                .store
-                .keep("uptest output", &format!("{}/{place}/{proc}/{}", self.plan.id, result.name), &kept, self.deck.now_ms())
-                .await
-                .ok();
-        }
+        let name = format!("{}/{word}/{place}/{proc}/{}", self.plan.id, result.name);
+        // It tells of what was tested; that it cannot be kept must not stop that.
+        self.deck.store.keep(super::why::UPTEST, &name, result, self.deck.now_ms()).await.ok();
     }
-    async fn evidence(&self, evidence: &Evidence) {
-        if evidence.found {
-            let name = format!("{}/{}/{}", self.plan.id, evidence.host, evidence.name);
-            self.deck.store.keep("evidence", &name, evidence, self.deck.now_ms()).await.ok();
-        }
+    async fn evidence(&self, evidence: &Evidence) -> Result<()> {
+        self.deck.keep_evidence(evidence).await
     }
 }

@@ -5,6 +5,7 @@ use super::leasing::Held;
 use super::{Deck, locked};
 use crate::dispatch::driver::{Journal, progress};
 use crate::dispatch::machine::Run;
+use crate::dispatch::rules;
 use crate::model::document::{self, Kind};
 use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Event, Outcome, Step, StepState};
@@ -30,18 +31,7 @@ impl Journal for DeckJournal {
         let now_ms = self.deck.now_ms();
         let header = {
             let mut dispatch = locked(&self.dispatch);
-            dispatch.phase = run.phase();
-            dispatch.undoing = run.undoing;
-            dispatch.fault.clone_from(&run.cause);
-            dispatch.debts = run.debts();
-            dispatch.steps.clone_from(&run.steps);
-            if !self.paying || run.outcome.is_some() {
-                dispatch.outcome = run.outcome;
-            }
-            if run.outcome.is_some() && !self.paying {
-                dispatch.ended_ms = now_ms;
-                dispatch.holder = String::new();
-            }
+            rules::write_down(&mut dispatch, run, now_ms);
             dispatch.clone()
         };
         let mut events: Vec<Event> = records.iter().filter_map(|step| self.step_event(&header, step, now_ms)).collect();

@@ -1,17 +1,13 @@
 //! Leases as this process holds them: taken, renewed while it lives, measured by its own boot-time clock, given back.
 
 use super::{Deck, locked};
+use crate::dispatch::rules;
 use crate::model::record::Lease;
 use crate::model::{Fault, Result};
 use crate::store::{Acquired, HolderLock, LeaseWatch, Liveness, Store};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// How long a beat may stand still before an observer takes the holder for dead.
-pub const LIFE: Duration = Duration::from_secs(10);
-/// How often it is renewed.
-const BEAT: Duration = Duration::from_secs(2);
 
 /// A lease that is ours, renewed until it is dropped or released.
 pub struct Held {
@@ -57,16 +53,7 @@ impl Held {
         if let Some(lost) = &state.lost {
             return Err(lost.clone());
         }
-        let age = (self.since_boot)().saturating_sub(state.renewed);
-        if age > LIFE / 2 {
-            return Err(Fault::interrupted(format!(
-                "the lease {} was last renewed {} s ago; nothing more is done under it",
-                state.lease.name,
-                age.as_secs()
-            ))
-            .next("swarmdeck resume"));
-        }
-        Ok(())
+        rules::may_act(&state.lease.name, (self.since_boot)().saturating_sub(state.renewed))
     }
 
     /// Renews it at once when its last renewal is a while ago: a machine that was too busy to beat has not lost it by that.
@@ -75,7 +62,7 @@ impl Held {
             let state = locked(&self.state);
             ((self.since_boot)().saturating_sub(state.renewed), state.lease.clone(), state.step.clone())
         };
-        if age > LIFE / 4 { renewed(&self.store, &self.state, self.since_boot, &lease, &step).await } else { Ok(()) }
+        if age > rules::LIFE / 4 { renewed(&self.store, &self.state, self.since_boot, &lease, &step).await } else { Ok(()) }
     }
 
     /// Gives it back.
@@ -102,7 +89,7 @@ impl Drop for Held {
 
 async fn renew(store: Store, state: Arc<Mutex<State>>, since_boot: fn() -> Duration) {
     loop {
-        tokio::time::sleep(BEAT).await;
+        tokio::time::sleep(rules::BEAT).await;
         let (lease, step) = {
             let state = locked(&state);
             (state.lease.clone(), state.step.clone())
@@ -134,7 +121,7 @@ async fn renewed(store: &Store, state: &Mutex<State>, since_boot: fn() -> Durati
 
 impl Deck {
     /// Takes a lease. One whose holder is dead is taken over: its lock in this home is free, or its beat stands still for
-    /// [`LIFE`] (it is stopped, or on another machine). Otherwise refused, saying who holds it, for what, and at which step.
+    /// [`rules::LIFE`] (it is stopped, or on another machine). Otherwise refused, saying who holds it, for what, and at which step.
     pub(super) async fn acquire(&self, name: &str, why: &str, run: &str, min_epoch: i64) -> Result<Held> {
         let wanted = Lease {
             name: name.into(),
@@ -151,16 +138,12 @@ impl Deck {
                 Acquired::Held(lease) => return Ok(Held::new(self.store.clone(), lease, self.outside.since_boot)),
                 Acquired::Busy(busy) => busy,
             };
-            let dead = match HolderLock::look(&self.home, &busy.holder) {
-                Liveness::Dead => true,
-                // It may be stopped, or on another machine: its beat decides.
-                Liveness::Alive | Liveness::Unknown => watch.is_dead(&busy, (self.outside.since_boot)(), LIFE),
-            };
-            if dead {
+            // A process that is stopped still holds its lock: its beat decides.
+            if rules::is_dead(&busy, HolderLock::look(&self.home, &busy.holder), &mut watch, (self.outside.since_boot)()) {
                 acquired = self.store.take_over(&busy, &wanted, min_epoch).await?;
                 continue;
             }
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(rules::LOOK).await;
             let now = self.store.lease(name).await?;
             match now {
                 Some(now) if now.beat != busy.beat && now.holder == busy.holder => return Err(self.held_by(&now).await),

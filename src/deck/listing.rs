@@ -224,7 +224,14 @@ impl Deck {
             }
             "proc" => {
                 let rows = self.list("procs", Some(name)).await?;
-                return named(rows, name).ok_or_else(|| super::unknown("proc", name, "procs"));
+                let mut row = named(rows, name).ok_or_else(|| super::unknown("proc", name, "procs"))?;
+                let of = |key: &str| row.get(key).map(as_text).unwrap_or_default();
+                let swarm = catalog.swarm(&of("swarm")).map(|entry| entry.id.clone()).unwrap_or_default();
+                let lives = self.lives(&swarm, &of("host"), &of("name")).await?;
+                if let Value::Object(row) = &mut row {
+                    row.insert("lives".into(), json!(lives));
+                }
+                return Ok(row);
             }
             "host" => {
                 let rows = self.list("hosts", Some(name)).await?;

@@ -23,6 +23,8 @@ const EVENTS: i64 = 1000;
 const BURST: Duration = Duration::from_millis(50);
 /// How often dispatches are looked for whose process died.
 const LEFT: Duration = Duration::from_secs(30);
+/// Every how many of those rounds what is old is forgotten: an hour.
+const SWEEP: u32 = 120;
 
 impl Deck {
     /// The newest look.
@@ -56,8 +58,13 @@ impl Deck {
         let deck = self.clone();
         tokio::spawn(async move {
             // One that lives is refused as held and asked again; a store that cannot be read now is read next time.
+            let mut rounds = 0u32;
             while deck.store.look_only().is_none() {
                 deck.carry_on().await.ok();
+                if rounds.is_multiple_of(SWEEP) {
+                    deck.sweep().await.ok();
+                }
+                rounds = rounds.wrapping_add(1);
                 tokio::time::sleep(LEFT).await;
             }
         });
@@ -176,7 +183,13 @@ impl Deck {
         self.pay_pools().await.map(drop)
     }
 
-    async fn swarm_look(&self, catalog: &Catalog, entry: &Entry<Swarm>, world: &World, dispatches: &[Dispatch]) -> Result<SwarmLook> {
+    pub(super) async fn swarm_look(
+        &self,
+        catalog: &Catalog,
+        entry: &Entry<Swarm>,
+        world: &World,
+        dispatches: &[Dispatch],
+    ) -> Result<SwarmLook> {
         let swarm = &entry.body;
         let run = self.store.current_run(&entry.id).await?;
         let release = match &run {

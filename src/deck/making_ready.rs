@@ -6,13 +6,14 @@ use super::{Catalog, Deck};
 use crate::balancers::Snapshot;
 use crate::dispatch::hands::{OtherPool, Reach, RealHands};
 use crate::dispatch::machine;
+use crate::dispatch::rules;
 use crate::hosts::Link;
 use crate::model::record::{Audit, Dispatch, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,8 +33,7 @@ impl Deck {
     /// The highest epoch that any host or balancer host of the plan has seen; one that does not answer says nothing here, and its
     /// own step fails.
     pub(super) async fn highest_fence(&self, catalog: &Catalog, plan: &Plan, world: &World) -> u64 {
-        let mut highest =
-            known_hosts(plan).iter().filter_map(|host| world.hosts.get(host)?.fences.get(&plan.swarm_id).copied()).max().unwrap_or(0);
+        let mut highest = rules::highest_fence(&plan.known_hosts(), &plan.swarm_id, world);
         if let Some(pool) = &plan.pool
             && let Ok(opened) = self.open_change(catalog, pool, |link| link).await
         {
@@ -82,7 +82,7 @@ impl Deck {
         all: bool,
     ) -> Result<RealHands> {
         let mut hosts = BTreeMap::new();
-        for name in known_hosts(plan) {
+        for name in plan.known_hosts() {
             let reached = async {
                 let host = catalog.host(&name)?;
                 let link = acting(self.links.link(&host).await?);
@@ -162,9 +162,4 @@ impl Deck {
         };
         self.store.note(&[], Some(&audit)).await
     }
-}
-
-/// Every host that the plan touches, and those that it goes on without.
-fn known_hosts(plan: &Plan) -> Vec<String> {
-    plan.touched_hosts().into_iter().chain(plan.lost.iter().map(|proc| proc.host.clone())).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -30,6 +30,7 @@ mod retiring;
 mod strays;
 pub mod verbs;
 pub mod wave;
+pub mod why;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
 pub use renames::Orphaned;
 pub use strays::StrayPlan;
+pub use why::Why;
 
 pub use crate::hosts::{NoPrompt, Prompt, Question, Secret};
 pub use crate::store::Home;

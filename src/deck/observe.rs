@@ -54,6 +54,8 @@ impl Deck {
         if !news.is_empty() {
             self.store.put_seen(&news).await?;
         }
+        let looks: Vec<_> = seen.iter().map(|host| (before.hosts.get(&host.name).or_else(|| kept_of(host)), host)).collect();
+        self.note_lives(catalog, &looks).await;
         for host in &news {
             self.tell_of_host(before.hosts.get(&host.name), kept_of(host), host).await?;
         }

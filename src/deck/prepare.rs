@@ -37,8 +37,16 @@ impl LogSink for Sink {
 }
 
 impl Deck {
-    /// Resolves, builds, releases and plans; stores the plan. Nothing on a host changes.
+    /// Resolves, builds, releases and plans; stores the plan. Nothing on a host changes. What was refused is remembered for `why`.
     pub async fn plan(&self, request: &DispatchRequest, lines: Option<Lines>) -> Result<Plan> {
+        let made = self.made_plan(request, lines).await;
+        if let Err(fault) = &made {
+            self.note_refusal(&request.swarm, "plan", fault).await;
+        }
+        made
+    }
+
+    async fn made_plan(&self, request: &DispatchRequest, lines: Option<Lines>) -> Result<Plan> {
         let catalog = self.catalog().await?;
         let entry = catalog.swarm(&request.swarm)?.clone();
         let size = request.size.unwrap_or(entry.body.size);

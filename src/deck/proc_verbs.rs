@@ -89,9 +89,12 @@ impl Deck {
                 self.unroute(catalog, host, proc, held).await?;
                 let target = Target { name: proc.name.clone(), guard, stop_timeout };
                 let left = procs::remove(link.as_ref(), &fence, &host.supervisor, "destroy", &[target]).await?;
-                for evidence in left.iter().filter(|evidence| evidence.found) {
-                    self.store.keep("evidence", &format!("destroy/{}/{}", host.name, evidence.name), evidence, self.now_ms()).await?;
+                let left: Vec<_> = left.iter().filter(|evidence| evidence.found).collect();
+                for evidence in &left {
+                    self.keep_evidence(evidence).await?;
                 }
+                // It is stored; what stays on the host is found again by the next upkeep.
+                procs::forget(link.as_ref(), &host.root, &left).await.ok();
                 return Ok(format!("{} destroyed; its log is kept", proc.name));
             }
             other => return Err(Fault::bad(format!("there is no verb '{other}' for procs"))),

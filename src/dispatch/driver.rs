@@ -1,19 +1,15 @@
 //! The driver: feeds the machine, writes what it says to write, then does what it says to do. The same loop whatever stands behind it.
 
 use super::machine::{Effect, Event, Next, Run, StepName};
+use super::rules::pause;
 use crate::model::record::{Outcome, Phase, Step, StepState};
 use crate::model::{Fault, Result};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-
-/// How much longer each further try of a step waits, and how long at most.
-const PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(6);
 
 /// Where the machine's records go.
 #[async_trait]
@@ -165,11 +161,6 @@ fn start(
             });
         }
     }
-}
-
-/// Nothing at the first try; then 2 s, 4 s, 6 s, 6 s …
-fn pause(failures: &BTreeMap<StepName, u32>, name: &StepName) -> Duration {
-    failures.get(name).map_or(Duration::ZERO, |failures| (PAUSE * *failures).min(LONGEST_PAUSE))
 }
 
 fn answer(name: &StepName, result: Result<String>) -> Event {

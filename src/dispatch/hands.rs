@@ -34,8 +34,8 @@ pub trait Ear: Send + Sync {
     async fn line(&self, place: &str, what: String);
     /// The result of one uptest.
     async fn uptest(&self, place: &str, proc: &str, result: &crate::uptest::UptestResult);
-    /// What a removed proc left behind.
-    async fn evidence(&self, evidence: &Evidence);
+    /// What a removed proc left behind; once this is done it is deleted on the host.
+    async fn evidence(&self, evidence: &Evidence) -> Result<()>;
 }
 
 /// A pool besides the plan's own that procs which go are taken out of.
@@ -119,12 +119,6 @@ impl RealHands {
     /// New procs up to a batch, without those on lost hosts.
     fn new_until(&self, batch: u32, lost: &BTreeSet<String>) -> Vec<&PlannedProc> {
         self.plan.start.iter().filter(|proc| proc.batch <= batch && !lost.contains(&proc.host)).collect()
-    }
-
-    /// Nodes of a stage of the pool, without new ones on lost hosts: those were never proven.
-    fn nodes(&self, planned: &[String], lost: &BTreeSet<String>) -> BTreeSet<String> {
-        let unproven = |node: &String| self.plan.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
-        planned.iter().filter(|node| !unproven(node)).cloned().collect()
     }
 
     fn stage(&self, batch: u32) -> Result<&crate::plan::PoolStage> {
@@ -215,7 +209,7 @@ impl RealHands {
     /// Old and new serve together from here; in place the old ones of the batch are gone.
     async fn route(&self, batch: u32, lost: &BTreeSet<String>) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
-        let nodes = self.nodes(&self.stage(batch)?.route, lost);
+        let nodes = self.plan.proven_of(&self.stage(batch)?.route, lost)?;
         // The old ones may be dead: that may be what this dispatch mends.
         let kept = self.plan.keep.iter();
         balancer.reaches(&kept.chain(self.new_until(batch, lost)).map(|proc| proc.node.clone()).collect()).await?;
@@ -229,7 +223,7 @@ impl RealHands {
     async fn drain(&self, batch: u32, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String> {
         let (balancer, pool, fence) = self.pool()?;
         let stage = self.stage(batch)?;
-        let nodes = self.nodes(&stage.drain, lost);
+        let nodes = self.plan.proven_of(&stage.drain, lost)?;
         let earlier = match (self.plan.in_place, batch.checked_sub(1)) {
             (false, _) => &stage.route,
             (true, None) => &pool.before,
@@ -323,9 +317,14 @@ impl RealHands {
         let target = |proc: &&PlannedProc| Target { name: proc.name.clone(), guard: Guard::Instance(proc.instance.clone()), stop_timeout };
         let targets: Vec<Target> = here.iter().map(target).collect();
         let left = procs::remove(reach.link.as_ref(), &self.fence(&reach.host), &reach.host.supervisor, step, &targets).await?;
-        for evidence in &left {
-            self.ear.evidence(evidence).await;
+        let mut stored = Vec::new();
+        for evidence in left.iter().filter(|evidence| evidence.found) {
+            // What cannot be stored now stays on the host, for whoever looks there next.
+            if self.ear.evidence(evidence).await.is_ok() {
+                stored.push(evidence);
+            }
         }
+        procs::forget(reach.link.as_ref(), &reach.host.root, &stored).await.ok();
         let ports: Vec<String> = here.iter().map(|proc| format!(":{}", proc.port)).collect();
         Ok(format!("removed {}", ports.join(" ")))
     }

@@ -99,6 +99,8 @@ pub struct Run {
     pub outcome: Option<Outcome>,
     /// It ended before; what it owes is being paid.
     pub paying: bool,
+    /// A later dispatch of the swarm went on from what this one left: only what is owed to hosts is still to be done.
+    overtaken: bool,
     rules: Rules,
     tries: Vec<Tries>,
     in_flight: Vec<StepName>,
@@ -164,13 +166,17 @@ fn hosts<'a>(procs: impl Iterator<Item = &'a PlannedProc>) -> Vec<String> {
 impl Run {
     /// From the journal (or, for a new dispatch, from [`steps`]).
     pub fn new(rules: Rules, steps: Vec<Step>, undoing: bool, cause: Option<Fault>) -> Run {
-        Run { steps, undoing, cause, outcome: None, paying: false, rules, tries: Vec::new(), in_flight: Vec::new() }
+        Run { steps, undoing, cause, outcome: None, paying: false, overtaken: false, rules, tries: Vec::new(), in_flight: Vec::new() }
     }
 
-    /// One that has ended and owes something, to be paid at these places (hosts, `balancer/pool`) now. A pool that a later
-    /// dispatch has set since is not put back: that debt is void.
+    /// One that has ended and owes something, to be paid at these places (hosts, `balancer/pool`) now. What a later dispatch went on
+    /// from is its own: the pool is not put back, and procs that stayed because of the pool are not taken away any more.
     pub fn to_pay(rules: Rules, steps: Vec<Step>, undoing: bool, places: &BTreeSet<String>, overtaken: bool) -> Run {
-        let mut run = Run { paying: true, ..Run::new(rules, steps, undoing, None) };
+        let mut run = Run { paying: true, overtaken, ..Run::new(rules, steps, undoing, None) };
+        let stayed = |step: &Step| matches!(step.state, StepState::Done | StepState::Failed);
+        for step in run.steps.iter_mut().filter(|step| overtaken && undoing && stayed(step)) {
+            step.state = StepState::Skipped;
+        }
         for step in run.steps.iter_mut().filter(|step| is_debt(step.state, true)) {
             let routes = matches!(step.phase, Phase::Route | Phase::Drain);
             step.state = match step.phase {
@@ -250,7 +256,11 @@ impl Run {
             Event::Failed(name, fault) => self.failed(&name, fault, now_ms, &mut next),
             Event::Cancel(fault) => self.turn_round(fault, &mut next),
             Event::Promote(who) => self.promote(&who, now_ms, &mut next),
-            Event::GoWithout(host) => drop(self.go_without(&host, 1, now_ms, &mut next)),
+            // Said of a host that answers it is late: that one was silent once.
+            Event::GoWithout(host) if self.tries.iter().any(|tries| tries.name.place == host) => {
+                self.go_without(&host, 1, now_ms, &mut next);
+            }
+            Event::GoWithout(_) => {}
             Event::Wait(ms) => self.rules.lost_after_ms = self.rules.lost_after_ms.saturating_add(ms),
         }
         self.go_on(now_ms, &mut next);
@@ -263,10 +273,15 @@ impl Run {
         if self.paying {
             next.records.extend(self.steps.iter().filter(|step| !is_closed(step.state)).cloned());
         }
-        if self.undoing || self.paying || self.past_return() {
+        if self.undoing || self.paying {
             return;
         }
-        for step in self.steps.iter_mut().filter(|step| step.phase == Phase::Prove && step.state == StepState::Done) {
+        // In place, what serves already is left alone; what is still to be routed is not.
+        let past = self.past_return();
+        let to_route = |step: &&Step| step.phase == Phase::Route && !is_closed(step.state);
+        let to_route: BTreeSet<u32> = self.steps.iter().filter(to_route).map(|step| step.batch).collect();
+        let again = |step: &Step| step.phase == Phase::Prove && step.state == StepState::Done && (!past || to_route.contains(&step.batch));
+        for step in self.steps.iter_mut().filter(|step| again(step)) {
             step.state = StepState::Pending;
             next.records.push(step.clone());
         }
@@ -432,7 +447,7 @@ impl Run {
         let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
         let group = self.steps.iter().skip(floor).rev().find(|step| begun(step)).map(|step| (step.batch, step.phase));
         let Some(group) = group.filter(|_| !pool_owed) else {
-            let left = floor > 0 || self.steps.iter().any(|step| owed(step) && step.started_ms > 0);
+            let left = floor > 0 || self.overtaken || self.steps.iter().any(|step| owed(step) && step.started_ms > 0);
             self.end(if left { Outcome::Failed } else { Outcome::Undone }, next);
             return;
         };
@@ -451,6 +466,11 @@ impl Run {
     }
 
     fn end(&mut self, outcome: Outcome, next: &mut Next) {
+        // Old procs that were to go stay now, where none of them was stopped already.
+        for step in self.steps.iter_mut().filter(|step| self.undoing && step.phase == Phase::Retire && step.state == StepState::Owed) {
+            step.state = if step.started_ms == 0 { StepState::Skipped } else { StepState::Failed };
+            next.records.push(step.clone());
+        }
         if outcome == Outcome::Undone {
             // Nothing was taken from hosts that were away from the beginning.
             for step in self.steps.iter_mut().filter(|step| step.state == StepState::Owed && step.started_ms == 0) {

@@ -4,5 +4,8 @@ pub mod driver;
 pub mod hands;
 pub mod machine;
 mod prove;
+pub mod rules;
+#[cfg(test)]
+mod simulation;
 #[cfg(debug_assertions)]
 pub mod stop_at;

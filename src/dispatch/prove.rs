@@ -175,7 +175,8 @@ async fn still_running(reach: &Reach, here: &[&PlannedProc]) -> Result<()> {
 async fn died(reach: &Reach, proc: &PlannedProc, process: &Process) -> Fault {
     let path = procs::logs::path(&reach.host.root, &proc.name);
     let log = procs::logs::tail(reach.link.as_ref(), &path, 4096).await.unwrap_or_default();
-    let end = log.iter().rev().find(|line| !line.trim().is_empty()).cloned().unwrap_or_else(|| "its log is empty".into());
+    let said = |line: &&String| !line.trim().is_empty() && procs::logs::start_of(line).is_none();
+    let end = log.iter().rev().find(said).cloned().unwrap_or_else(|| "its log is empty".into());
     let said = if process.spawnerr.is_empty() { process.description.clone() } else { process.spawnerr.clone() };
     Fault::failed(format!(":{} does not stay up: {} {said}: {end}", proc.port, process.statename))
         .on(&reach.host.name)

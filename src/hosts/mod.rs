@@ -4,6 +4,7 @@ mod kept;
 pub mod link;
 pub mod local;
 pub mod pool;
+pub mod probe;
 pub mod procs;
 pub mod prompt;
 pub mod provision;

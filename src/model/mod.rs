@@ -4,6 +4,7 @@ pub mod document;
 pub mod entity;
 pub mod fault;
 pub mod hold;
+pub mod life;
 pub mod merge;
 pub mod name;
 pub mod probe;

@@ -3,7 +3,9 @@
 use crate::model::hold::Hold;
 use crate::model::probe::Probe;
 use crate::model::units::Absent;
+use crate::model::{Fault, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The release that a plan makes live, or that runs now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,5 +224,22 @@ impl Plan {
         names.sort();
         names.dedup();
         names
+    }
+    /// Nodes of a stage of the pool, without new ones on hosts that were `lost` on the way: those were never proven. A fault when
+    /// nobody would be left in a pool that served.
+    pub fn proven_of(&self, stage: &[String], lost: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        let unproven = |node: &String| self.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
+        let nodes: BTreeSet<String> = stage.iter().filter(|node| !unproven(node)).cloned().collect();
+        let served = self.pool.as_ref().is_some_and(|pool| !pool.before.is_empty());
+        if nodes.is_empty() && !stage.is_empty() && served {
+            let without: Vec<&str> = lost.iter().map(String::as_str).collect();
+            return Err(Fault::refused(format!("without {} nobody would be left in the pool", without.join(", "))));
+        }
+        Ok(nodes)
+    }
+    /// Those, and the hosts that it goes on without: it owes them something.
+    pub fn known_hosts(&self) -> Vec<String> {
+        let lost = self.lost.iter().map(|proc| proc.host.clone());
+        self.touched_hosts().into_iter().chain(lost).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }

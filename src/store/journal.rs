@@ -54,11 +54,18 @@ impl Store {
     }
 
     /// One entry of the journal. Refused when somebody else holds the lease or raised its epoch: then nothing more may be done.
-    /// A dispatch that ends `done` makes its release the one that the swarm runs.
+    /// A dispatch that ends `done` makes its release the one that the swarm runs; one that ends gives its ports back, and never
+    /// becomes one that has not ended.
     pub async fn record(&self, entry: &Entry<'_>) -> Result<()> {
         let mut write = self.write().await?;
         write.hold(entry.lease).await?;
-        let ended = write.ended(&entry.dispatch.id).await?;
+        let before = write.outcome(&entry.dispatch.id).await?;
+        let goes_on = entry.dispatch.outcome.is_none_or(|outcome| outcome == Outcome::Interrupted);
+        if goes_on && !before.is_empty() && before != Outcome::Interrupted.word() {
+            // Its end may have been written although the answer was lost.
+            return Err(Fault::refused(format!("dispatch {} has ended: {before}", entry.dispatch.number)));
+        }
+        let ended = before == Outcome::Done.word();
         write.header(entry.dispatch).await?;
         let last = write.last_position(&entry.dispatch.id).await?;
         for (step, position) in entry.steps.iter().zip(last + 1..) {
@@ -66,6 +73,10 @@ impl Store {
         }
         write.events(entry.events).await?;
         write.changes(entry.changes, &entry.dispatch.who, &entry.dispatch.why, entry.now_ms).await?;
+        if entry.dispatch.outcome.is_some_and(|outcome| outcome != Outcome::Interrupted) {
+            write.release_ports(&entry.dispatch.id).await?;
+            write.forget("wish", &entry.dispatch.id).await?;
+        }
         let done = entry.dispatch.outcome == Some(Outcome::Done) && !ended;
         if done && !entry.dispatch.to_release.is_empty() {
             let (swarm_id, release_id) = (entry.dispatch.swarm_id.clone(), entry.dispatch.to_release.clone());
@@ -156,10 +167,11 @@ impl Write<'_> {
         ))
         .next("look at who dispatches now; nothing more was done here"))
     }
-    async fn ended(&mut self, id: &str) -> Result<bool> {
+    /// How a dispatch ended by what is stored; "" when it has not.
+    async fn outcome(&mut self, id: &str) -> Result<String> {
         let row = sqlx::query("SELECT outcome FROM dispatches WHERE id = $1").bind(id.to_string()).fetch_optional(&mut *self.tx).await;
         let row = row.map_err(read)?.ok_or_else(|| Fault::failed(format!("the dispatch {id} is not in the store")))?;
-        Ok(get::<String, _>(&row, 0)? == Outcome::Done.word())
+        get(&row, 0)
     }
     async fn header(&mut self, dispatch: &Dispatch) -> Result<()> {
         let header = Dispatch { steps: Vec::new(), ..dispatch.clone() };

@@ -32,6 +32,67 @@ impl Store {
         write.forget(kind, name).await?;
         write.commit().await
     }
+    /// The names kept of a kind that begin with `prefix`, in order, with the time of each one's last change.
+    pub async fn kept_names(&self, kind: &str, prefix: &str) -> Result<Vec<(String, i64)>> {
+        let rows = sqlx::query("SELECT name, at_ms FROM kept WHERE kind = $1 AND substr(name, 1, $2) = $3 ORDER BY name")
+            .bind(kind.to_string())
+            .bind(length(prefix))
+            .bind(prefix.to_string())
+            .fetch_all(&self.pool)
+            .await;
+        rows.map_err(read)?.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+    }
+    /// Keeps values under names below `prefix`, and of all there only the last `most` by name.
+    pub async fn keep_last<T: serde::Serialize>(
+        &self,
+        kind: &str,
+        prefix: &str,
+        values: &[(String, T)],
+        most: usize,
+        now_ms: i64,
+    ) -> Result<()> {
+        let mut write = self.write().await?;
+        for (name, value) in values {
+            write.keep(kind, name, &body(value)?, now_ms).await?;
+        }
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        sqlx::query(
+            "DELETE FROM kept WHERE kind = $1 AND substr(name, 1, $2) = $3 AND name NOT IN \
+             (SELECT name FROM kept WHERE kind = $4 AND substr(name, 1, $5) = $6 ORDER BY name DESC LIMIT $7)",
+        )
+        .bind(kind.to_string())
+        .bind(length(prefix))
+        .bind(prefix.to_string())
+        .bind(kind.to_string())
+        .bind(length(prefix))
+        .bind(prefix.to_string())
+        .bind(most)
+        .execute(&mut *write.tx)
+        .await
+        .map_err(written)?;
+        write.commit().await
+    }
+    /// Forgets what was kept of a kind and not changed since `before_ms`, but for names that begin with one of `spared`; how many.
+    pub async fn forget_before(&self, kind: &str, before_ms: i64, spared: &[String]) -> Result<u64> {
+        let old: Vec<String> = self
+            .kept_names(kind, "")
+            .await?
+            .into_iter()
+            .filter(|(name, at_ms)| *at_ms < before_ms && !spared.iter().any(|prefix| name.starts_with(prefix.as_str())))
+            .map(|(name, _)| name)
+            .collect();
+        let mut gone = 0;
+        for names in old.chunks(200) {
+            let mut write = self.write().await?;
+            for name in names {
+                let query = sqlx::query("DELETE FROM kept WHERE kind = $1 AND name = $2 AND at_ms < $3");
+                let done = query.bind(kind.to_string()).bind(name.clone()).bind(before_ms).execute(&mut *write.tx).await;
+                gone += done.map_err(written)?.rows_affected();
+            }
+            write.commit().await?;
+        }
+        Ok(gone)
+    }
 
     /// Remembers hosts as they were last seen, for when they cannot be reached; all in one transaction.
     pub async fn put_seen(&self, hosts: &[HostSeen]) -> Result<()> {
@@ -128,6 +189,11 @@ impl Store {
     pub async fn drop_draft(&self, who: &str, name: &str) -> Result<()> {
         self.forget(&format!("draft of {who}"), name).await
     }
+}
+
+/// In characters, as `substr` counts.
+fn length(text: &str) -> i64 {
+    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
 }
 
 impl Write<'_> {

@@ -107,8 +107,7 @@ impl Store {
     /// Gives back every port of a dispatch.
     pub async fn release_ports(&self, dispatch_id: &str) -> Result<()> {
         let mut write = self.write().await?;
-        let query = sqlx::query("DELETE FROM port_leases WHERE dispatch_id = $1").bind(dispatch_id.to_string());
-        query.execute(&mut *write.tx).await.map_err(written)?;
+        write.release_ports(dispatch_id).await?;
         write.commit().await
     }
     /// Gives back the ports of dispatches that have ended, and of those that a dead process never began: no lease is held for them.
@@ -133,6 +132,10 @@ impl Store {
 }
 
 impl Write<'_> {
+    pub(super) async fn release_ports(&mut self, dispatch_id: &str) -> Result<()> {
+        let query = sqlx::query("DELETE FROM port_leases WHERE dispatch_id = $1").bind(dispatch_id.to_string());
+        query.execute(&mut *self.tx).await.map(drop).map_err(written)
+    }
     async fn lease(&mut self, name: &str) -> Result<Option<Lease>> {
         let row = sqlx::query("SELECT name, holder, who, why, step, run, beat, epoch FROM leases WHERE name = $1").bind(name.to_string());
         row.fetch_optional(&mut *self.tx).await.map_err(read)?.as_ref().map(lease).transpose()

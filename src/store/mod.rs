@@ -11,6 +11,8 @@ pub mod home;
 mod journal;
 mod kept;
 mod leases;
+#[cfg(test)]
+pub mod memory;
 mod objects;
 mod runs;
 mod schema;

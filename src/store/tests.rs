@@ -59,6 +59,11 @@ async fn the_suite_holds_on_sqlite() {
     suite::all(|name| format!("sqlite://{}/{name}.sqlite", dir.display())).await;
 }
 
+#[tokio::test]
+async fn what_a_dispatch_needs_holds_in_memory() {
+    suite::what_a_dispatch_needs(async |_| super::memory::Memory::default()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_suite_holds_on_postgresql() {
     let Some(server) = server::Server::start() else {

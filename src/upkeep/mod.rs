@@ -1,1 +1,3 @@
 //! Schedules: left-over dispatches and retention.
+
+pub mod retention;

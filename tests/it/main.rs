@@ -17,3 +17,4 @@ mod requests;
 mod rollout;
 mod strays;
 mod waves;
+mod why;

@@ -48,7 +48,8 @@ fn sum(text: Option<&[u8]>) -> String {
     text.map_or("absent".into(), |bytes| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn variables(pairs: &[(&str, &str)]) -> String {
+/// Shell assignments, each value quoted.
+pub fn variables(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name}={}\n", quote(value))).collect()
 }
 
@@ -124,7 +125,7 @@ pub fn raise(fence: &Fence) -> String {
 }
 
 /// nginx's master by its own pid file, wherever the configuration puts that, and its workers.
-const WATCH: &str = r#"
+pub const WATCH: &str = r#"
 dump() { sh -c "$test -T" 2>/dev/null 9>&-; }
 find_master() {
   pidfile=$({ printf '%s\n' "$test"; dump; } | sed -nE 's/#.*//; s/^(.*[^a-zA-Z_])?pid[[:space:]]+([^;[:space:]]+);.*/\2/p' | head -n 1)

@@ -87,6 +87,7 @@ impl Runner {
             Effect::Build { swarm } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm).await) }),
             Effect::Apply(path) => self.task(None, async move { Msg::Said(port.apply(&path).await) }),
             Effect::AddHost(name) => self.task(None, async move { Msg::Said(port.add_host(&name).await) }),
+            Effect::Why { target } => self.task(None, async move { Msg::Why { lines: port.why(target.clone()).await, target } }),
             Effect::Refresh => self.task(None, async move { Msg::Said(port.refresh().await.map(|()| "observed".into())) }),
             Effect::OpenEditor(target) => self.task(None, async move {
                 let document = port.edit_open(target.clone()).await;

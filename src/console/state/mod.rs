@@ -51,6 +51,8 @@ pub struct State {
     pub next_ticket: u64,
     /// The name of the theme that is asked for.
     pub theme: String,
+    /// What the hosts last answered to why, and of what.
+    pub why: Option<(Target, Vec<String>)>,
 }
 
 impl State {
@@ -73,6 +75,7 @@ impl State {
             last_key_ms: 0,
             next_ticket: 1,
             theme: theme.to_string(),
+            why: None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
 use crate::deck::StrayPlan;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::hold::HoldOn;
@@ -34,6 +34,9 @@ impl Port for Fake {
     }
     async fn refresh(&self) -> Result<()> {
         Ok(())
+    }
+    async fn why(&self, target: Target) -> Result<Vec<String>> {
+        Ok(vec![format!("{target:?}"), "CAUSE  the test".into()])
     }
     async fn plan(&self, _: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {
         let _ = progress.send(LogLine { at_ms: 0, from: "build".into(), text: "compiling".into() }).await;

@@ -374,3 +374,17 @@ fn marked_swarms_are_one_wave_with_one_question() {
     update(&mut held, Msg::WavePlanned { ticket, why: "sale".into(), plan: planned(vec![plan(), stopped]) });
     assert_eq!(find_confirm(&held).buttons.len(), 1, "only cancel");
 }
+
+#[test]
+fn why_asks_the_hosts_and_shows_what_they_answer_to_this_very_question() {
+    let mut state = state(80, 24);
+    let target = state.pointed();
+    let effects = press(&mut state, "2 w");
+    let Some(Effect::Why { target: asked }) = effects.last().cloned() else { panic!("{effects:?} of {target:?}") };
+    assert!(!frame(&state, Depth::True).0.contains("CAUSE"), "what is known here comes first");
+    let lines = vec!["swarm shop: It fails.".to_string(), String::new(), "CAUSE  module-missing  web01: flask is not there".to_string()];
+    update(&mut state, Msg::Why { target: crate::deck::look::Target::Host("another".into()), lines: Ok(lines.clone()) });
+    assert!(!frame(&state, Depth::True).0.contains("CAUSE"), "an answer to another question");
+    update(&mut state, Msg::Why { target: asked, lines: Ok(lines) });
+    assert!(frame(&state, Depth::True).0.contains("CAUSE  module-missing"));
+}

@@ -22,6 +22,8 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                 layer.painted_ms = None;
             }
         }
+        Msg::Why { target, lines: Ok(lines) } => state.why = Some((target, lines)),
+        Msg::Why { lines: Err(fault), .. } => state.say(fault.line(), true),
         Msg::Progress { ticket, line } => {
             for layer in &mut state.layers {
                 match layer {

@@ -80,7 +80,15 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::ClearMarks => state.marks.clear(),
         Action::Menu => verbs::open_menu(state),
         Action::Describe => text(state, TextKind::Describe),
-        Action::Why => text(state, TextKind::Why),
+        Action::Why => {
+            text(state, TextKind::Why);
+            let target = state.pointed();
+            if matches!(target, Target::Swarm(_) | Target::Proc(..) | Target::Host(_) | Target::Dispatch(_)) {
+                // What is known here is shown at once; what the hosts say takes its place.
+                state.why = None;
+                return vec![Effect::Why { target }];
+            }
+        }
         Action::Logs => return goto::logs(state, &state.pointed()),
         Action::Events => goto::events(state, &state.pointed()),
         Action::Edit => {

@@ -55,6 +55,11 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
     if !find::exists(look, target) {
         return vec![Line { role: Role::Dim, text: "It is gone.".into() }];
     }
+    if let (TextKind::Why, Some((of, lines))) = (kind, &state.why)
+        && of == target
+    {
+        return lines.iter().map(|text| answered(text)).collect();
+    }
     let mut lines = match (kind, target) {
         (TextKind::Why, Target::Swarm(id)) => find::swarm(look, id).map(|swarm| why_swarm(look, now, swarm)).unwrap_or_default(),
         (TextKind::Why, Target::Proc(host, name)) => find::proc(look, host, name).map(|proc| why_proc(look, proc)).unwrap_or_default(),
@@ -80,6 +85,16 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         lines.extend(last.iter().map(|event| line(format!("  {} {:<5} {}", clock(event.at_ms), or_dash(&event.who), event.what))));
     }
     lines
+}
+
+/// A line of the deck's own answer.
+fn answered(text: &str) -> Line {
+    let role = match text.split(' ').next() {
+        Some("CAUSE") => Role::Wrong,
+        Some("ALSO" | "CHANGED" | "LIVES" | "NEXT") => Role::Title,
+        _ => Role::Text,
+    };
+    Line { role, text: text.to_string() }
 }
 
 fn why_swarm(look: &Look, now: i64, swarm: &SwarmLook) -> Vec<Line> {

@@ -208,6 +208,7 @@ pub fn env_of_host(spec: &ProcSpec) -> Vec<(&str, &str)> {
 
 /// `run`: what Supervisor starts. Called as the privileged user it becomes the proc's user with an empty environment; then env,
 /// `.profile.d`, env again, and last, by an `env` that nothing in those can reach, the settings' place and the port (VR-57).
+/// Each start is a line of the log ([`super::logs::START`]): where one life ends and the next begins.
 /// `run exec COMMAND…` does the same for another command (uptests, a shell). bash where there is one: `.profile.d` scripts
 /// of Heroku's buildpacks are written for it.
 pub fn run(spec: &ProcSpec) -> String {
@@ -224,6 +225,7 @@ pub fn run(spec: &ProcSpec) -> String {
 # The entry of the proc {name}; made by swarmdeck, replaced with each dispatch.
 if [ "${{1-}}" != inside ]; then
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  [ "${{1-}}" = exec ] || echo "{mark}$$ at $(date -u +%FT%TZ)"
   shell=/bin/sh
   [ ! -x /bin/bash ] || shell=/bin/bash
   set -- "$shell" {file} inside "$shell" "$@"
@@ -250,6 +252,7 @@ fi
 exec {last} "$1" -c {command}
 "#,
         name = spec.name,
+        mark = super::logs::START,
         file = quote(&format!("{dir}/run")),
         app = quote(&format!("{dir}/app")),
         env = quote(&format!("{dir}/env")),

@@ -9,6 +9,30 @@ use tokio::sync::mpsc;
 /// A line above this is cut in pieces.
 const LINE_MAX: usize = 16 << 10;
 
+/// How the line begins that each start of a proc writes into its log; then its pid, ` at `, and the time.
+pub const START: &str = "-- swarmdeck: started as pid ";
+
+/// The pid of a line that is our mark of a start; `None` for the proc's own words.
+pub fn start_of(line: &str) -> Option<u32> {
+    line.strip_prefix(START)?.split(' ').next()?.parse().ok()
+}
+
+/// A piece of a log cut into lives, oldest first: the pid of each (none before the first mark) and its lines, safe for a terminal.
+pub fn lives(bytes: &[u8]) -> Vec<(Option<u32>, Vec<String>)> {
+    let mut lines = Lines::default();
+    let mut all: Vec<String> = lines.push(bytes);
+    all.extend(lines.rest());
+    let mut lives: Vec<(Option<u32>, Vec<String>)> = Vec::new();
+    for line in all {
+        match (start_of(&line), lives.last_mut()) {
+            (Some(pid), _) => lives.push((Some(pid), Vec::new())),
+            (None, Some((_, lines))) => lines.push(line),
+            (None, None) => lives.push((None, vec![line])),
+        }
+    }
+    lives
+}
+
 /// `<root>/procs/<name>/log`; of other Supervisor programs, what Supervisor calls `logfile`.
 pub fn path(root: &str, name: &str) -> String {
     format!("{root}/procs/{name}/log")
@@ -94,6 +118,14 @@ mod tests {
     use super::*;
     use crate::hosts::Local;
     use std::io::Write;
+
+    #[test]
+    fn a_log_is_cut_into_lives() {
+        let log = "old end\n-- swarmdeck: started as pid 7 at 2026-11-21T10:41:55Z\none\ntwo\n-- swarmdeck: started as pid 9 at x\n";
+        let cut = lives(log.as_bytes());
+        assert_eq!(cut, [(None, vec!["old end".into()]), (Some(7), vec!["one".into(), "two".into()]), (Some(9), vec![])]);
+        assert_eq!(start_of("-- swarmdeck: started as pid x"), None);
+    }
 
     #[tokio::test]
     async fn a_log_is_followed_through_a_rotation_and_never_reaches_the_terminal_raw() {

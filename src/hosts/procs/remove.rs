@@ -1,16 +1,15 @@
 //! Taking procs away: evidence first, then proc.conf, then the process and what it left running, then the directory (W16, W17).
 
 use super::fence::{self, Fence};
+use super::left::{self, Evidence};
 use super::{script, start};
-use crate::hosts::{Link, Output, supervisor};
+use crate::hosts::Link;
+use crate::hosts::supervisor::{self, Process};
+use crate::model::shown::shown;
 use crate::model::{Fault, Result, entity::SupervisorAt, quote::quote};
-use base64::Engine as _;
-use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// How much of a log outlives its proc (DESIGN part 4).
-pub const LOG_KEPT: usize = 1 << 20;
 /// So many at once: their logs come back in one answer.
 const BATCH: usize = 24;
 
@@ -32,23 +31,6 @@ pub struct Target {
     pub guard: Guard,
     /// How long it may take to end after SIGTERM; Supervisor keeps to what its proc.conf said.
     pub stop_timeout: Duration,
-}
-
-/// What is left of a proc: kept in the store for 14 days.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    pub host: String,
-    pub name: String,
-    /// Whether there was anything to take away. False: it was gone before.
-    pub found: bool,
-    /// Supervisor's last word: state, pid, uptime, or why it did not start.
-    pub status: String,
-    pub exit_status: Option<i64>,
-    pub spawn_error: String,
-    /// The last MiB of its log, as it was written; not yet safe for a terminal.
-    pub log: Vec<u8>,
-    /// Processes of it that outlived their parent and were killed.
-    pub leftovers: Vec<u32>,
 }
 
 /// `guarded NAME GUARD VALUE` ends the script unless the guard holds; `leftovers` ends what carries the proc's own mark (its
@@ -79,7 +61,7 @@ living() { { of_group "$1"; carrying "$2"; } | grep -vx "$$" | sort -un; }
 leftovers() {
   pids=$(living "$2" "$3")
   [ -n "$pids" ] || return 0
-  for pid in $pids; do echo "leftover $1 $pid"; done
+  for pid in $pids; do echo "leftover $pid"; done
   kill -TERM $pids 2>/dev/null
   for try in 1 2 3 4 5 6 7 8 9 10; do
     pids=$(living "$2" "$3")
@@ -90,7 +72,7 @@ leftovers() {
 }
 "#;
 
-const REMOVE: &str = r#"# end NAME GUARD VALUE SECONDS: everything before the program leaves Supervisor
+const REMOVE: &str = r#"# end NAME GUARD VALUE SECONDS KNOWN: everything before the program leaves Supervisor
 end() {
   dir=$ROOT/procs/$1
   state=$(state_of "$1")
@@ -106,12 +88,18 @@ end() {
     echo "gone $1"
     return 1
   fi
-  printf 'log %s ' "$1"
-  tail -c "$KEPT" "$dir/log" 2>/dev/null | base64 -w 0
-  printf '\n'
-  printf '%s\n' "$STATUS" | awk -v name="$1" '$1 == name { sub(/^[^ ]+ +/, ""); print "status " name " " $0 }'
-  # Supervisor forgets the status of what ended too quickly; its log does not.
-  case $state in BACKOFF | FATAL) CTL maintail -60000 | grep -F "exited: $1 (" | tail -n 1 | sed "s/^/exit $1 /";; esac
+  # Where Supervisor does not know it any more, this was written down before.
+  if [ -n "$state" ] && [ -d "$dir" ] && [ ! -e "$dir/.end" ]; then
+    {
+      printf '%s\n' "$STATUS" | awk -v name="$1" '$1 == name { sub(/^[^ ]+ +/, ""); print "status " $0 }'
+      printf '%s' "$5"
+      case $state in
+        RUNNING | STOPPING) echo "stop $(date +%s)";;
+        # Supervisor forgets the status of what ended too quickly; its log does not.
+        STARTING | BACKOFF | EXITED | FATAL) CTL maintail -60000 | grep -F "exited: $1 (" | tail -n 1 | sed "s/^/exit /";;
+      esac
+    } 2>/dev/null >"$dir/.end.new" && mv "$dir/.end.new" "$dir/.end" 2>/dev/null
+  fi
   rm -f "$dir/proc.conf" || fail failed "cannot remove $dir/proc.conf"
   case $state in
     '' | STOPPED | EXITED | FATAL) ;;
@@ -126,8 +114,9 @@ finish() {
     *"removed process group"* | *"no such process/group"*) ;;
     *) fail failed "Supervisor does not let go of $1: $(printf '%s' "$SAID" | tr '\n' ' ') || look at its state, then try again";;
   esac
-  leftovers "$1" "$2" "$3"
-  rm -rf --one-file-system "$dir" || fail failed "cannot remove $dir"
+  OVER=$(leftovers "$1" "$2" "$3")
+  [ -z "$OVER" ] || printf '%s\n' "$OVER" >>"$dir/.end" 2>/dev/null
+  aside "$1" "$3"
   [ ! -e "$dir" ] || fail failed "$dir is still there"
   echo "removed $1"
 }
@@ -144,28 +133,43 @@ pub(super) fn guard_words<'a>(guard: &'a Guard, fence: &'a Fence) -> Result<(&'s
     })
 }
 
-fn render(fence: &Fence, at: &SupervisorAt, targets: &[Target]) -> Result<(String, Duration)> {
+/// What Supervisor's own answer says beyond its status line, for the file that outlives the proc.
+fn known_lines(process: &Process) -> String {
+    let mut lines = format!("start {}\nstop {}\n", process.start, process.stop);
+    if process.statename == "EXITED" && process.exitstatus >= 0 {
+        lines.push_str(&format!("exit_status {}\n", process.exitstatus));
+    }
+    if !process.spawnerr.is_empty() {
+        lines.push_str(&format!("spawn_error {}\n", shown(&process.spawnerr)));
+    }
+    lines
+}
+
+fn render(fence: &Fence, at: &SupervisorAt, targets: &[Target], known: &[Process]) -> Result<(String, Duration)> {
     let mut body = start::supervisorctl(at);
     body.push_str(FUNCTIONS);
+    body.push_str(left::FUNCTIONS);
     body.push_str(REMOVE);
     let wrong = |_| Fault::failed("a script could not be written");
     let names: Vec<String> = targets.iter().map(|target| quote(&target.name)).collect();
-    writeln!(body, "KEPT={LOG_KEPT} CONF={}\nstatus {}", quote(&at.conf), names.join(" ")).map_err(wrong)?;
+    writeln!(body, "KEPT={} CONF={}\nstatus {}", left::LOG_KEPT, quote(&at.conf), names.join(" ")).map_err(wrong)?;
     let mut longest = Duration::ZERO;
     for (n, target) in targets.iter().enumerate() {
         script::check_name(&target.name)?;
         longest = longest.max(target.stop_timeout);
         let (guard, value) = guard_words(&target.guard, fence)?;
         let (name, value, seconds) = (quote(&target.name), quote(value), target.stop_timeout.as_secs() + 20);
+        let said = known.iter().find(|process| process.name == target.name).map(known_lines).unwrap_or_default();
         writeln!(body, "todo{n}= pid{n}=$(pid_of {name}) id{n}=$(stamped {name} instance)").map_err(wrong)?;
         if let Guard::Instance(_) = target.guard {
             writeln!(body, "id{n}={value}").map_err(wrong)?;
         }
-        writeln!(body, "if end {name} {guard} {value} {seconds}; then todo{n}=1; else leftovers {name} '' \"$id{n}\"; rm -rf \"$ROOT/procs/.new-${{id{n}:-none}}\"; fi").map_err(wrong)?;
+        writeln!(body, "if end {name} {guard} {value} {seconds} {}; then todo{n}=1; else leftovers {name} '' \"$id{n}\"; rm -rf \"$ROOT/procs/.new-${{id{n}:-none}}\"; fi", quote(&said)).map_err(wrong)?;
     }
     body.push_str("wait\n");
     for (n, target) in targets.iter().enumerate() {
-        writeln!(body, "[ -z \"$todo{n}\" ] || finish {} \"$pid{n}\" \"$id{n}\"", quote(&target.name)).map_err(wrong)?;
+        let name = quote(&target.name);
+        writeln!(body, "[ -z \"$todo{n}\" ] || finish {name} \"$pid{n}\" \"$id{n}\"\nhand {name} \"$id{n}\"").map_err(wrong)?;
     }
     // What is gone stays gone after a power cut.
     body.push_str("[ ! -d \"$ROOT/procs\" ] || sync \"$ROOT/procs\" || fail failed \"cannot write to the disk under $ROOT\"\n");
@@ -173,7 +177,7 @@ fn render(fence: &Fence, at: &SupervisorAt, targets: &[Target]) -> Result<(Strin
 }
 
 /// Stops and removes these procs of one host, under the fence; a proc that is gone, or whose name another instance has now, is no
-/// fault. What they leave behind is handed back. Repeatable at any point.
+/// fault. What they leave behind is handed back, and stays on the host until [`left::forget`]. Repeatable at any point.
 ///
 /// # Errors
 /// Refused (fence; not ours), or failed when Supervisor does not answer or a proc does not end: it is not called gone then (VR-51).
@@ -181,40 +185,9 @@ pub async fn remove(link: &dyn Link, fence: &Fence, at: &SupervisorAt, step: &st
     let mut all = Vec::new();
     for batch in targets.chunks(BATCH) {
         let known = supervisor::processes(link, &at.socket).await.unwrap_or_default();
-        let (body, limit) = render(fence, at, batch).map_err(|fault| fault.on(link.host()).at(step))?;
+        let (body, limit) = render(fence, at, batch, &known).map_err(|fault| fault.on(link.host()).at(step))?;
         let output = fence::run(link, fence, step, &body, limit).await?;
-        all.extend(batch.iter().map(|target| {
-            let mut evidence = read(link.host(), &target.name, &output);
-            if let Some(process) = known.iter().find(|process| process.name == target.name) {
-                evidence.exit_status = evidence.exit_status.or((process.statename == "EXITED").then_some(process.exitstatus));
-                evidence.spawn_error.clone_from(&process.spawnerr);
-            }
-            evidence
-        }));
+        all.extend(batch.iter().map(|target| left::read(link.host(), &target.name, &output)));
     }
     Ok(all)
-}
-
-fn read(host: &str, name: &str, output: &Output) -> Evidence {
-    let mut evidence = Evidence { host: host.into(), name: name.into(), ..Evidence::default() };
-    for line in output.text().lines() {
-        let mut words = line.splitn(3, ' ');
-        let (Some(word), Some(of)) = (words.next(), words.next()) else { continue };
-        let rest = words.next().unwrap_or_default();
-        if of != name {
-            continue;
-        }
-        match word {
-            "log" => evidence.log = base64::engine::general_purpose::STANDARD.decode(rest).unwrap_or_default(),
-            "status" => evidence.status = crate::model::shown::shown(rest),
-            "exit" => {
-                evidence.exit_status =
-                    rest.split_once("exit status ").and_then(|(_, rest)| rest.split([';', ')']).next()?.trim().parse().ok())
-            }
-            "leftover" => evidence.leftovers.extend(rest.parse::<u32>()),
-            "removed" => evidence.found = true,
-            _ => {}
-        }
-    }
-    evidence
 }

@@ -165,7 +165,9 @@ impl Rig {
 
     pub async fn remove(&self, specs: &[&ProcSpec]) -> Result<Vec<Evidence>> {
         let targets: Vec<Target> = specs.iter().map(|spec| self.target(spec)).collect();
-        super::remove(&self.link, &self.fence(), &self.at, "retire", &targets).await
+        let left = super::remove(&self.link, &self.fence(), &self.at, "retire", &targets).await?;
+        super::forget(&self.link, &self.root, &left.iter().filter(|evidence| evidence.found).collect::<Vec<_>>()).await?;
+        Ok(left)
     }
 
     /// Names in `<root>/procs`, private ones too.

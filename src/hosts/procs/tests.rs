@@ -337,6 +337,7 @@ async fn an_ordinary_user_runs_procs_as_himself_only() {
     rig.running(&spec.name).await;
     assert_eq!(answer(spec.port).await["env"]["USER"], "nobody");
     let evidence = remove(&link, &rig.fence(), &rig.at, "retire", &[rig.target(&spec)]).await.unwrap();
+    super::forget(&link, &rig.root, &evidence.iter().collect::<Vec<_>>()).await.unwrap();
     assert!(evidence[0].found && rig.dirs().is_empty());
     spec.release.run_as = "root".into();
     let fault = start(&link, &rig.fence(), &rig.at, &[spec]).await.unwrap_err();

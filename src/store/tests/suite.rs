@@ -2,7 +2,8 @@
 
 use super::{dispatch, event, held, lease, put};
 use crate::model::FaultKind;
-use crate::model::record::{Audit, Outcome, Phase, Step, StepState};
+use crate::model::record::{Audit, Debt, Outcome, Phase, Step, StepState};
+use crate::store::memory::DispatchStore;
 use crate::store::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,15 +14,23 @@ pub async fn all(fresh: impl Fn(&str) -> String) {
     let open = async |name: &str| Store::open_url(&fresh(name)).await.unwrap();
     objects(&open("objects").await).await;
     all_or_nothing(&open("apply").await).await;
-    journal(&open("journal").await).await;
-    leases(&open("leases").await).await;
-    ports(&open("ports").await).await;
+    what_a_dispatch_needs(async |name| open(name).await).await;
+    history(&open("history").await).await;
     builds_and_releases(&open("builds").await).await;
     events_and_audit(&open("events").await).await;
     kept(&open("kept").await).await;
     wake_up(&fresh("wake")).await;
     concurrent_writers(&fresh("writers")).await;
     one_of_many_wins(&open("race").await).await;
+}
+
+/// What the store in memory must keep, too; `open` gives a new empty store.
+pub async fn what_a_dispatch_needs<S: DispatchStore>(open: impl AsyncFn(&str) -> S) {
+    journal(&open("journal").await).await;
+    leases(&open("leases").await).await;
+    ports(&open("ports").await).await;
+    claims_and_texts(&open("claims").await).await;
+    changes(&open("changes").await).await;
 }
 
 async fn opened_by_many_at_once(url: &str) {
@@ -86,7 +95,7 @@ fn step(phase: Phase, place: &str, state: StepState) -> Step {
     Step { batch: 0, phase, place: place.into(), state, started_ms: 1, ended_ms: 0, detail: String::new() }
 }
 
-async fn journal(store: &Store) {
+async fn journal(store: &impl DispatchStore) {
     let ours = held(store.acquire(&lease("swarm/1", "a"), 0).await.unwrap());
     let mut first = dispatch("d1", "1", "r1");
     first.steps = vec![step(Phase::Resolve, "", StepState::Intent)];
@@ -106,18 +115,34 @@ async fn journal(store: &Store) {
     let read = store.dispatch("d1").await.unwrap().unwrap();
     assert_eq!(read.steps, steps, "changed in place, in the order in which they were first written");
     assert_eq!(read.phase, Phase::Start);
-    assert_eq!(store.dispatch_number(2).await.unwrap().unwrap().id, "d2");
     assert_eq!(store.open_dispatches().await.unwrap().len(), 2);
-    assert_eq!(store.current_run("1").await.unwrap(), None);
+    assert!(store.runs_of("1", 1).await.unwrap().is_empty());
 
-    // Done: the swarm runs the release, and its text goes live, in the same transaction.
+    store.take_ports("h1", &[5000], "d1").await.unwrap();
+    store.take_ports("h1", &[5001], "d2").await.unwrap();
+    first.outcome = Some(Outcome::Interrupted);
+    store.record(&Entry { dispatch: &first, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 5 }).await.unwrap();
+    assert_eq!(store.port_leases().await.unwrap()["h1"].len(), 2, "it may be resumed");
+    // Done: the swarm runs the release, its text goes live, and its ports are free, in the same transaction.
     first.outcome = Some(Outcome::Done);
-    let changes = [Change::Put(put("db", "live", None))];
+    first.debts = vec![Debt { host: "web01".into(), what: "retire".into() }];
+    let changes = [Change::Put(Put { id: Some("db-id".into()), ..put("db", "live", None) })];
     let done = Entry { dispatch: &first, lease: &ours, steps: &[], events: &[], changes: &changes, now_ms: 6 };
     store.record(&done).await.unwrap();
     store.record(&done).await.unwrap();
     assert_eq!(store.runs_of("1", 9).await.unwrap().len(), 1, "ending twice is ending once");
-    assert_eq!(store.get(Kind::Ingredient, "db").await.unwrap().unwrap().text, "live");
+    assert_eq!(store.port_leases().await.unwrap()["h1"].keys().copied().collect::<Vec<_>>(), [5001]);
+    assert_eq!(store.by_id("db-id").await.unwrap().unwrap().text, "live");
+    // The answer to that may have been lost: whoever wrote it cannot make it one that was interrupted.
+    let interrupted = crate::model::record::Dispatch { outcome: Some(Outcome::Interrupted), ..first.clone() };
+    let late = Entry { dispatch: &interrupted, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 6 };
+    assert_eq!(store.record(&late).await.unwrap_err().kind, FaultKind::Refused);
+    assert_eq!(store.dispatch("d1").await.unwrap().unwrap().outcome, Some(Outcome::Done));
+    let owing: Vec<String> = store.owing_dispatches().await.unwrap().into_iter().map(|dispatch| dispatch.id).collect();
+    assert_eq!(owing, ["d1"]);
+    first.debts.clear();
+    store.record(&Entry { dispatch: &first, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 7 }).await.unwrap();
+    assert!(store.owing_dispatches().await.unwrap().is_empty(), "it is paid");
     for (id, release) in [("d2", "r2"), ("d3", "r2")] {
         let mut next = dispatch(id, "1", release);
         if id == "d2" {
@@ -128,11 +153,9 @@ async fn journal(store: &Store) {
         next.outcome = Some(Outcome::Done);
         store.record(&Entry { dispatch: &next, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 7 }).await.unwrap();
     }
-    assert_eq!(store.current_run("1").await.unwrap().unwrap().release_id, "r2");
-    assert_eq!(store.previous_run("1").await.unwrap().unwrap().release_id, "r1", "the same release twice is not its own predecessor");
-    assert_eq!(store.previous_run("2").await.unwrap(), None);
-    assert!(store.open_dispatches().await.unwrap().is_empty());
-    assert_eq!(store.dispatches(Some("1"), 2).await.unwrap().iter().map(|d| d.number).collect::<Vec<_>>(), [3, 2]);
+    let runs: Vec<String> = store.runs_of("1", 2).await.unwrap().into_iter().map(|run| run.dispatch_id).collect();
+    assert_eq!(runs, ["d3", "d2"], "the latest first");
+    assert!(store.runs_of("2", 9).await.unwrap().is_empty() && store.open_dispatches().await.unwrap().is_empty());
 
     // Somebody else took the lease over: nothing of the entry is written.
     let theirs = held(store.take_over(&ours, &lease("swarm/1", "b"), 0).await.unwrap());
@@ -158,7 +181,23 @@ async fn journal(store: &Store) {
     assert!(store.record(&late).await.is_err());
 }
 
-async fn leases(store: &Store) {
+/// By number, by swarm, and what ran before: only faces ask for it.
+async fn history(store: &Store) {
+    let ours = held(store.acquire(&lease("swarm/1", "a"), 0).await.unwrap());
+    for (id, release) in [("d1", "r1"), ("d2", "r2"), ("d3", "r2")] {
+        let mut next = dispatch(id, "1", release);
+        store.create_dispatch(&mut next, &ours, &[]).await.unwrap();
+        next.outcome = Some(Outcome::Done);
+        store.record(&Entry { dispatch: &next, lease: &ours, steps: &[], events: &[], changes: &[], now_ms: 7 }).await.unwrap();
+    }
+    assert_eq!(store.dispatch_number(2).await.unwrap().unwrap().id, "d2");
+    assert_eq!(store.current_run("1").await.unwrap().unwrap().release_id, "r2");
+    assert_eq!(store.previous_run("1").await.unwrap().unwrap().release_id, "r1", "the same release twice is not its own predecessor");
+    assert_eq!((store.current_run("2").await.unwrap(), store.previous_run("2").await.unwrap()), (None, None));
+    assert_eq!(store.dispatches(Some("1"), 2).await.unwrap().iter().map(|d| d.number).collect::<Vec<_>>(), [3, 2]);
+}
+
+async fn leases(store: &impl DispatchStore) {
     let a = held(store.acquire(&lease("swarm/1", "a"), 7).await.unwrap());
     assert_eq!((a.epoch, a.beat), (8, 1), "above what the hosts have seen");
     let Acquired::Busy(seen) = store.acquire(&lease("swarm/1", "b"), 0).await.unwrap() else { panic!("two holders") };
@@ -171,13 +210,47 @@ async fn leases(store: &Store) {
     assert_eq!(b.epoch, 21);
     assert_eq!(store.renew(&a, "x").await.unwrap_err().kind, FaultKind::Refused);
     store.release_lease(&a).await.unwrap();
-    assert_eq!(store.lease("swarm/1").await.unwrap().unwrap().holder, "b", "who lost it cannot give it back");
+    assert_eq!(store.leases().await.unwrap()[0].holder, "b", "who lost it cannot give it back");
     store.release_lease(&b).await.unwrap();
     assert!(store.leases().await.unwrap().is_empty());
     assert_eq!(held(store.acquire(&lease("swarm/1", "a"), 0).await.unwrap()).epoch, 22, "an epoch only rises");
 }
 
-async fn ports(store: &Store) {
+async fn claims_and_texts(store: &impl DispatchStore) {
+    store.claim_pool("edge", "shop", "s1", 1).await.unwrap();
+    store.claim_pool("edge", "shop", "s1", 1).await.unwrap();
+    assert_eq!(store.claim_pool("edge", "shop", "s2", 1).await.unwrap_err().kind, FaultKind::Refused);
+    store.release_pool("edge", "shop", "s2").await.unwrap();
+    assert_eq!(store.pool_owner("edge", "shop").await.unwrap().as_deref(), Some("s1"));
+    store.release_pool("edge", "shop", "s1").await.unwrap();
+    store.claim_pool("edge", "shop", "s2", 1).await.unwrap();
+    store.keep_text("wish", "d1", "first", 1).await.unwrap();
+    store.keep_text("wish", "d1", "cancelled by \u{1f41d}", 2).await.unwrap();
+    assert_eq!(store.kept_text("wish", "d1").await.unwrap().as_deref(), Some("cancelled by \u{1f41d}"));
+    assert_eq!(store.kept_text("other", "d1").await.unwrap(), None);
+    store.forget("wish", "d1").await.unwrap();
+    assert_eq!(store.kept_text("wish", "d1").await.unwrap(), None);
+}
+
+async fn changes(store: &impl DispatchStore) {
+    let named = |id: &str, name: &str, text: &str, expected| Put { id: Some(id.into()), ..put(name, text, expected) };
+    let apply = async |changes: &[Change]| store.apply(changes, "op1", "", 1).await;
+    assert_eq!(apply(&[Change::Put(named("a", "db", "1", Some(0)))]).await.unwrap()[0].rev, 1);
+    assert_eq!(apply(&[Change::Put(named("a", "db", "1", Some(1)))]).await.unwrap()[0].rev, 1, "the same again is no new version");
+    let stale = [Change::Put(named("b", "new", "1", Some(0))), Change::Put(named("a", "db", "2", Some(7)))];
+    assert_eq!(apply(&stale).await.unwrap_err().kind, FaultKind::Refused);
+    assert_eq!(store.by_id("b").await.unwrap(), None, "the first change is not there either");
+    assert_eq!(apply(&[Change::Put(named("b", "db", "1", None))]).await.unwrap_err().kind, FaultKind::Refused, "the name is another's");
+    assert!(apply(&[Change::Delete { id: "a".into(), expected: Some(9) }]).await.is_err());
+    apply(&[Change::Delete { id: "a".into(), expected: Some(1) }]).await.unwrap();
+    assert_eq!(store.by_id("a").await.unwrap(), None);
+    assert_eq!(apply(&[Change::Put(named("a", "db", "3", None))]).await.unwrap()[0].rev, 3, "it goes on where it ended");
+    store.note(&[event("one"), event("two"), event("three")]).await.unwrap();
+    let seen: Vec<(i64, String)> = store.events_after(1, 1).await.unwrap().into_iter().map(|event| (event.seq, event.what)).collect();
+    assert_eq!(seen, [(2, "two".to_string())]);
+}
+
+async fn ports(store: &impl DispatchStore) {
     store.take_ports("h1", &[5000, 5001], "d1").await.unwrap();
     store.take_ports("h1", &[5001], "d1").await.unwrap();
     assert_eq!(store.take_ports("h1", &[5002, 5001], "d2").await.unwrap_err().kind, FaultKind::Refused);
@@ -249,13 +322,6 @@ async fn kept(store: &Store) {
     assert_eq!(store.pools("edge").await.unwrap(), [("shop".to_string(), nodes(&["b:1", "c:1"]))]);
     store.change_pool("edge", "shop", &nodes(&[]), &nodes(&["b:1", "c:1"]), 1).await.unwrap();
     assert!(store.pools("edge").await.unwrap().is_empty() && store.pool_nodes("edge", "shop").await.unwrap().is_empty());
-    store.claim_pool("edge", "shop", "s1", 1).await.unwrap();
-    store.claim_pool("edge", "shop", "s1", 1).await.unwrap();
-    assert_eq!(store.claim_pool("edge", "shop", "s2", 1).await.unwrap_err().kind, FaultKind::Refused);
-    store.release_pool("edge", "shop", "s2").await.unwrap();
-    assert_eq!(store.pool_owner("edge", "shop").await.unwrap().as_deref(), Some("s1"));
-    store.release_pool("edge", "shop", "s1").await.unwrap();
-    store.claim_pool("edge", "shop", "s2", 1).await.unwrap();
     store.put_draft("op1", "shop", "half", 1).await.unwrap();
     assert_eq!(store.draft("op1", "shop").await.unwrap().as_deref(), Some("half"));
     assert_eq!(store.draft("op2", "shop").await.unwrap(), None);

@@ -50,6 +50,25 @@ pub fn failing_buildpack(directory: &Path) -> PathBuf {
     broken_buildpack(directory, "failing", "echo 'about to fail'\nexit 3\n")
 }
 
+/// A bare repository of these files (path, mode, text), tagged v1; each of `later` is a tag after it in which one file is another.
+pub fn tree(directory: &Path, name: &str, files: &[(&str, u32, &str)], later: &[(&str, &str, &str)]) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let work = directory.join(format!("{name}-work"));
+    for (path, mode, text) in files {
+        let path = work.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+    }
+    git(&work, &["init", "-q", "-b", "main"]);
+    commit(&work, "v1");
+    for (tag, path, text) in later {
+        fs::write(work.join(path), text).unwrap();
+        commit(&work, tag);
+    }
+    bare(&work, &directory.join(format!("{name}.git")))
+}
+
 /// The commit that a name (tag, branch) stands for.
 pub fn commit_of(repository: &Path, name: &str) -> String {
     git(repository, &["rev-parse", &format!("{name}^{{commit}}")])
