@@ -120,7 +120,8 @@ pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
     for line in deck.farewells().iter().filter(|_| somebody) {
         print::err(&format!("{line}\n"));
     }
-    for id in deck.carrying() {
+    // A wave may begin another one meanwhile.
+    while let Some(id) = deck.carrying().into_iter().next() {
         if let (true, Ok(dispatch)) = (somebody, deck.dispatch_named(&id).await) {
             let word = if dispatch.undoing { "is being undone" } else { "goes on" };
             print::err(&format!("dispatch {} of {} {word}; this ends with it\n", dispatch.number, dispatch.swarm));

@@ -3,6 +3,7 @@
 use super::args::{Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
 use super::print::{self, Report, err, out};
+use super::signals::unless_stopped;
 use crate::deck::look::EditTarget;
 use crate::deck::{Deck, Outside, demo};
 use crate::model::document::Kind;
@@ -13,7 +14,6 @@ use clap::CommandFactory;
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
-use tokio::sync::mpsc;
 
 pub fn completions(shell: clap_complete::Shell) -> Report {
     let mut script = Vec::new();
@@ -151,14 +151,8 @@ pub async fn edit(deck: &Deck, kind: &str, name: &str, env: bool, why: &str) -> 
 
 pub async fn build(deck: &Deck, app: &str, version: &str, again: bool) -> Result<Report> {
     let catalog = deck.catalog().await?;
-    let (sender, mut lines) = mpsc::channel(1024);
-    let printing = tokio::spawn(async move {
-        while let Some(line) = lines.recv().await {
-            let line: crate::deck::look::LogLine = line;
-            err(&format!("{:<9} {}\n", line.from, line.text));
-        }
-    });
-    let result = deck.built(&catalog, catalog.app(app)?, version, again, Some(sender)).await;
+    let (sender, printing) = print::lines();
+    let result = unless_stopped(deck, deck.built(&catalog, catalog.app(app)?, version, again, Some(sender))).await;
     printing.await.ok();
     let (build, reused) = result?;
     let text = format!("build {} {} of {app} {version}, {} bytes\n", build.id, if reused { "reused" } else { "done" }, build.size);

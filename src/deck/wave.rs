@@ -268,7 +268,9 @@ impl Deck {
                         let begun = self.begin_member(&mut wave, place, lift).await?;
                         if let (Some(state), carried) = (states.get_mut(place), begun) {
                             *state = if carried.is_some() { State::UnderWay } else { State::Failed };
-                            carried.map(|carried| fly(&mut flying, place, carried));
+                            if let Some(carried) = carried {
+                                fly(&mut flying, place, carried);
+                            }
                         }
                     }
                 }

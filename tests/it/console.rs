@@ -114,6 +114,14 @@ fn from_opening_it_to_a_routed_version_and_back() {
     terminal.shows("ENDED done: v1 is live");
     answers(&fleet, &["v1"]);
 
+    // The rollback left a hold; it is lifted by its name.
+    terminal.press("12");
+    terminal.line(&["shop-prod-web", "HELD"]);
+    terminal.press(".h");
+    terminal.shows("[ lift rollback-3 ]");
+    terminal.press_until("y", "rollback-3 is lifted");
+    terminal.lacks("HELD");
+
     // A version that its uptest fails is undone, with its cause on the screen.
     let before = programs(&fleet, &["web01"], "");
     plan(&mut terminal, "v-badtest");
@@ -190,6 +198,119 @@ fn a_dispatch_outlives_the_screen_however_it_goes() {
     assert_eq!(terminal.ended(), 0, "{}", terminal.text());
     terminal.is_restored();
     ended_done(3, "v1");
+}
+
+/// Processes that carry a dispatch of this home without a screen: each must be a session of its own without a terminal.
+fn heirs(deck: &Deck) -> Vec<String> {
+    let home = deck.path("home").to_str().unwrap().to_owned();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let pid = entry.file_name().into_string().unwrap();
+        let words = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+        if !words.contains("--unattended") || !words.contains(&home) {
+            continue;
+        }
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        // After its name: state, parent, group, session, terminal (proc(5)); one that has ended says no more.
+        if let [state, _, group, session, terminal, ..] = fields[..]
+            && state != "Z"
+        {
+            assert_eq!((group, session, terminal), (pid.as_str(), pid.as_str(), "0"), "{stat}");
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn left_going_a_dispatch_is_seen_live_by_the_next_console_which_undoes_it() {
+    let Some(fleet) = Fleet::of(&["web01", "lb01"]) else { return };
+    let mut deck = Deck::ready(&fleet, &["web01"]);
+    deck.done(&["--version", "v1"]);
+    let before = programs(&fleet, &["web01"], "");
+    // A canary waits for somebody: it is under way as long as the test wants.
+    deck.document = deck.with("    settle: 1s\n", "    settle: 1s\n    canary: 1\n");
+    deck.apply(&deck.document).ended(0);
+    let mut terminal = console(&deck, &[BINARY], &[]);
+    terminal.line(&["shop-prod-web", "ok"]);
+    plan(&mut terminal, "v2");
+    terminal.press_until("y", "DISPATCH 2 shop-prod-web");
+    terminal.line(&["WAIT", "for somebody to promote or cancel dispatch 2"]);
+    // Stay has no effect; leaving it going gives the terminal back while the dispatch goes on.
+    terminal.press("q");
+    terminal.shows("[[ leave it going ]]");
+    terminal.press_until("\t", "[[ stay ]]");
+    terminal.press("\r");
+    terminal.lacks("Leave?");
+    terminal.press("1");
+    terminal.shows("NEEDS YOU");
+    terminal.press("q");
+    terminal.shows("[[ leave it going ]]");
+    terminal.press_until("\r", "dispatch 2 of shop-prod-web@web goes on without a screen");
+    assert_eq!(terminal.ended(), 0, "{}", terminal.text());
+    terminal.is_restored();
+    assert_eq!(heirs(&deck).len(), 1);
+    assert_eq!(outcomes(&deck), ["under way", "done"]);
+
+    // The next one shows it live, and undoes it.
+    let mut terminal = console(&deck, &[BINARY], &[]);
+    terminal.line(&["shop-prod-web", "moving"]);
+    terminal.press("6");
+    terminal.line(&["2", "shop-prod-web", "v1 -> v2"]);
+    terminal.press("\r");
+    terminal.line(&["WAIT", "for somebody to promote or cancel dispatch 2"]);
+    terminal.press(".x");
+    terminal.shows("Cancel dispatch 2?");
+    terminal.press_until("y", "dispatch 2 is being undone");
+    terminal.shows("ENDED undone: all is as it was");
+    until(Duration::from_secs(60), "the process without a screen has ended", || heirs(&deck).is_empty());
+    assert_eq!(programs(&fleet, &["web01"], ""), before, "the same procs, the same pids");
+    let log = fs::read_to_string(deck.path("home/logs/dispatch-2.log")).unwrap();
+    assert!(log.contains("dispatch 2 is under way") && log.contains("undone"), "{log}");
+    // Nothing of ours is under way: it leaves without asking.
+    terminal.press_until("1", "NEEDS YOU");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0, "{}", terminal.text());
+
+    // A key with a passphrase is of no use to a process that nobody can be asked by: it stays, and the key is named.
+    let key = deck.path("locked-key");
+    fs::copy(fleet.key(), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let keygen =
+        std::process::Command::new("ssh-keygen").args(["-q", "-p", "-P", "", "-N", "1111111111", "-f"]).arg(&key).status().unwrap();
+    assert!(keygen.success());
+    let config = fs::read_to_string(fleet.ssh_config()).unwrap().replace(fleet.key().to_str().unwrap(), key.to_str().unwrap());
+    fs::write(deck.path("ssh_config"), config).unwrap();
+    fs::write(deck.path("home/config.yaml"), format!("name: test\nssh: {{config_file: {}}}\n", deck.path("ssh_config").display())).unwrap();
+    let mut terminal = console(&deck, &[BINARY], &[]);
+    terminal.shows("Passphrase of");
+    // It hears nothing that was typed before it was on the screen for a while; three stars are its own, two procs make two.
+    terminal.press_until("1", "***");
+    terminal.press("\x151111111111\r");
+    terminal.lacks("Passphrase of");
+    plan(&mut terminal, "v2");
+    terminal.press_until("y", "DISPATCH 3 shop-prod-web");
+    terminal.line(&["WAIT", "for somebody to promote or cancel dispatch 3"]);
+    terminal.press("1");
+    terminal.shows("NEEDS YOU");
+    terminal.press("q");
+    terminal.shows("[[ leave it going ]]");
+    terminal.press_until("\r", "asks for the passphrase of");
+    terminal.shows("dispatch 3 stays here");
+    terminal.shows("locked-key");
+    assert_eq!(outcomes(&deck), ["under way", "undone", "done"]);
+    assert!(heirs(&deck).is_empty());
+    terminal.press("q");
+    terminal.shows("[[ leave it going ]]");
+    terminal.press_until("\t", "[[ stop and undo ]]");
+    terminal.press("\r");
+    assert_eq!(terminal.ended(), 1, "failed and undone: {}", terminal.text());
+    terminal.is_restored();
+    assert_eq!(outcomes(&deck), ["undone", "undone", "done"]);
+    assert_eq!(programs(&fleet, &["web01"], ""), before);
+    let said = format!("{}{}", terminal.written(), fs::read_to_string(deck.path("home/logs/dispatch-3.log")).unwrap());
+    assert!(!said.contains("1111111111"), "the passphrase was said");
 }
 
 /// A directory with a document of one swarm on this machine; nothing runs.

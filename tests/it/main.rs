@@ -16,4 +16,5 @@ mod main_job;
 mod requests;
 mod rollout;
 mod strays;
+mod waves;
 mod why;

@@ -161,6 +161,9 @@ fn the_main_job() {
     assert_eq!(back["result"], "done", "{back}");
     answers(&fleet, &["hi", "version: v2"]);
     requests.end();
+    let hold = deck.json(&["holds"])[0]["name"].as_str().unwrap().to_owned();
+    deck.dispatch(&["--size", "0"]).refused(3, &["is held: rollback-", "--lift"]);
+    deck.run(&["lift", &hold]).ended(0);
     assert!(fleet.text("lb01", &format!("cat {POOL_FILE}")).contains("keepalive 8;"), "the operator's own directive is lost");
 
     // Nobody serves, and nginx is still sound; then back.

@@ -42,7 +42,7 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             }
             return goto::pop(state);
         }
-        Action::Leave => return if state.layers.is_empty() { leaving::leave(state) } else { goto::pop(state) },
+        Action::Leave => return if state.layers.is_empty() || is_ours_live(state) { leaving::leave(state) } else { goto::pop(state) },
         Action::Stop => return leaving::leave(state),
         Action::NextPane => goto::next_pane(state, 1),
         Action::PreviousPane => goto::next_pane(state, -1),
@@ -107,6 +107,12 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// Whether the screen on top is of a dispatch under way that this process carries: `q` there leaves it going.
+fn is_ours_live(state: &State) -> bool {
+    matches!(state.layers.last(), Some(Layer::Dispatch { id, .. }) if state.look.carried.contains(id)
+        && find::dispatch(&state.look, id).is_some_and(|dispatch| dispatch.outcome.is_none()))
 }
 
 /// Moves the cursor, or scrolls the text on top; on the dash the cursor goes on into the next pane.

@@ -40,6 +40,11 @@ pub fn hanging_buildpack(directory: &Path) -> PathBuf {
     broken_buildpack(directory, "hanging", "echo 'about to hang'\nexec sleep 2147483647\n")
 }
 
+/// A buildpack whose compile prints a line, sleeps for so many seconds, and fails when that sleep has ended.
+pub fn stuck_buildpack(directory: &Path, seconds: u64) -> PathBuf {
+    broken_buildpack(directory, "stuck", &format!("echo 'about to hang'\nsleep {seconds}\nexit 3\n"))
+}
+
 /// A buildpack whose compile prints a line and then fails with exit 3.
 pub fn failing_buildpack(directory: &Path) -> PathBuf {
     broken_buildpack(directory, "failing", "echo 'about to fail'\nexit 3\n")
