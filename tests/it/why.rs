@@ -346,7 +346,17 @@ async fn start_seeds(deck: &Deck, fleet: &Fleet, group: Option<&str>) -> Vec<(&'
     let links = Pool::new(Some(fleet.ssh_config()), Arc::new(NoPrompt));
     let link = links.link(&host).await.unwrap();
     let fence = Fence { root: "/apps".into(), installation: deck.store.installation().into(), key: "seeds".into(), epoch: 1 };
-    procs::start(link.as_ref(), &fence, &host.supervisor, &specs).await.unwrap();
+    for some in specs.chunks(6) {
+        let mut started = procs::start(link.as_ref(), &fence, &host.supervisor, some).await;
+        for _ in 0..5 {
+            // A busy machine: what is there already stays as it is.
+            if !started.as_ref().is_err_and(|fault| fault.what.contains("did not answer within")) {
+                break;
+            }
+            started = procs::start(link.as_ref(), &fence, &host.supervisor, some).await;
+        }
+        started.unwrap();
+    }
     links.close().await;
     let name = |of: &str| seeded.iter().find(|(seed, _)| seed.name == of).map(|(_, name)| name.clone()).unwrap();
     for of in ["frozen", "stopped", "user_gone", "app_gone"] {
