@@ -326,7 +326,7 @@ async fn start_seeds(deck: &Deck, fleet: &Fleet, group: Option<&str>) -> Vec<(&'
         }))
         .unwrap();
         let release = release.sealed();
-        let port = 5500 + u16::try_from(n).unwrap();
+        let port = 7000 + u16::try_from(n).unwrap();
         let name = format!("seeded-v1-c-{}-{}-{port}", release.short(), seed.name);
         specs.push(ProcSpec {
             name: name.clone(),
