@@ -326,7 +326,7 @@ async fn start_seeds(deck: &Deck, fleet: &Fleet, group: Option<&str>) -> Vec<(&'
         }))
         .unwrap();
         let release = release.sealed();
-        let port = 5500 + u16::try_from(n).unwrap();
+        let port = 7000 + u16::try_from(n).unwrap();
         let name = format!("seeded-v1-c-{}-{}-{port}", release.short(), seed.name);
         specs.push(ProcSpec {
             name: name.clone(),
@@ -346,14 +346,32 @@ async fn start_seeds(deck: &Deck, fleet: &Fleet, group: Option<&str>) -> Vec<(&'
     let links = Pool::new(Some(fleet.ssh_config()), Arc::new(NoPrompt));
     let link = links.link(&host).await.unwrap();
     let fence = Fence { root: "/apps".into(), installation: deck.store.installation().into(), key: "seeds".into(), epoch: 1 };
-    procs::start(link.as_ref(), &fence, &host.supervisor, &specs).await.unwrap();
+    for some in specs.chunks(6) {
+        let mut started = procs::start(link.as_ref(), &fence, &host.supervisor, some).await;
+        for _ in 0..5 {
+            // A busy machine: what is there already stays as it is.
+            if !started.as_ref().is_err_and(|fault| fault.what.contains("did not answer within")) {
+                break;
+            }
+            started = procs::start(link.as_ref(), &fence, &host.supervisor, some).await;
+        }
+        started.unwrap();
+    }
     links.close().await;
     let name = |of: &str| seeded.iter().find(|(seed, _)| seed.name == of).map(|(_, name)| name.clone()).unwrap();
     for of in ["frozen", "stopped", "user_gone", "app_gone"] {
         let status = format!("supervisorctl status {}", name(of));
         until(Duration::from_secs(60), of, || String::from_utf8_lossy(&fleet.exec("web01", &status).stdout).contains("RUNNING"));
     }
-    deck.proc_verb("stop", "web01", &name("stopped"), "lunch").await.unwrap();
+    let mut stopped = deck.proc_verb("stop", "web01", &name("stopped"), "lunch").await;
+    for _ in 0..10 {
+        // A busy machine: the host took too long to be looked at.
+        if stopped.is_ok() {
+            break;
+        }
+        stopped = deck.proc_verb("stop", "web01", &name("stopped"), "lunch").await;
+    }
+    stopped.unwrap();
     fleet.text("web01", &format!("kill -STOP $(supervisorctl pid {})", name("frozen")));
     fleet.text("web01", &format!("rm -rf /apps/procs/{}/app; sed -i /^ghosty/d /etc/passwd", name("app_gone")));
     for of in ["user_gone", "app_gone"] {
@@ -493,20 +511,22 @@ async fn balancer_faults(deck: &Deck, fleet: &Fleet) -> Vec<Row> {
 
 /// The same answer as text and as one JSON value, and the lives of a proc.
 fn shown_on_the_command_line(cli: &Cli, seeded: &[(&Seed, String)]) {
-    let value = cli.json(&["why", "seeded-c-module"]);
-    assert_eq!(value["cause"]["id"], "module-missing", "{value:#}");
-    let text = cli.run(&["why", "seeded-c-module"]).ended(0).stdout;
-    for words in ["CAUSE  module-missing", "| ModuleNotFoundError", "NEXT  add flask_is_gone"] {
-        assert!(text.contains(words), "{words:?} is not in {text}");
-    }
+    until(Duration::from_secs(120), "the answer as one JSON value", || {
+        cli.json(&["why", "seeded-c-module"])["cause"]["id"] == "module-missing"
+    });
+    until(Duration::from_secs(120), "the answer as text", || {
+        let text = cli.run(&["why", "seeded-c-module"]).ended(0).stdout;
+        ["CAUSE  module-missing", "| ModuleNotFoundError", "NEXT  add flask_is_gone"].iter().all(|words| text.contains(words))
+    });
     cli.run(&["why", "nobody-knows-this"]).refused(2, &["nobody-knows-this"]);
     assert!(cli.run(&["why"]).ended(0).stdout.lines().count() > 40);
     let (_, name) = seeded.iter().find(|(seed, _)| seed.name == "crash_loop").unwrap();
-    let lives = &cli.json(&["describe", "proc", name])["lives"];
-    assert!(lives.as_array().is_some_and(|lives| lives.len() >= 3), "{lives:#}");
-    assert_eq!((&lives[0]["exit_status"], &lives[0]["lines"][0]), (&7.into(), &"the moon is full".into()), "{lives:#}");
-    let why = cli.json(&["why", &format!("web01:{name}")]);
-    assert!(why["lives"].as_array().is_some_and(|lives| lives.len() >= 3), "{why:#}");
+    let told = |lives: &serde_json::Value| {
+        let first = &lives[0];
+        lives.as_array().is_some_and(|lives| lives.len() >= 3) && first["exit_status"] == 7 && first["lines"][0] == "the moon is full"
+    };
+    until(Duration::from_secs(120), "its lives are described", || told(&cli.json(&["describe", "proc", name])["lives"]));
+    until(Duration::from_secs(120), "its lives are told", || told(&cli.json(&["why", &format!("web01:{name}")])["lives"]));
     // One of the dispatches owes something, which is said by the exit code.
     let swept = cli.run(&["upkeep", "-o", "json"]).json();
     assert_eq!((&swept["collected"], &swept["forgotten"]["plan"]), (&0.into(), &0.into()), "{swept:#}");
