@@ -46,7 +46,7 @@ pub enum Command {
     },
     /// List what there is.
     Get {
-        /// procs, swarms, hosts, squads, apps, buildpacks, ingredients, balancers, builds, releases, dispatches.
+        /// procs, swarms, hosts, squads, apps, buildpacks, ingredients, balancers, builds, releases, dispatches, holds, waves.
         kind: String,
         /// Only those whose name holds this.
         name: Option<String>,
@@ -92,17 +92,51 @@ pub enum Command {
     /// Make a version live: build, prove, route, drain, retire.
     #[command(alias = "swarm")]
     Dispatch(DispatchArgs),
-    /// Back to the release that ran before; needs no build.
+    /// Dispatch every swarm that uses an ingredient, as one wave.
+    Wave {
+        ingredient: String,
+        /// After the first one, so many at a time [default: 4].
+        #[arg(long, value_name = "N")]
+        at_once: Option<usize>,
+        #[command(flatten)]
+        go: Go,
+    },
+    /// Back to the release that ran before; needs no build. It leaves a hold, which the next dispatch lifts by name.
     Rollback {
+        /// A swarm; or `wave` and the wave's number.
         swarm: String,
+        /// The number of a wave, after `wave`.
+        #[arg(value_name = "NUMBER")]
+        wave: Option<String>,
         /// To this release instead.
         #[arg(long, value_name = "RELEASE")]
         to: Option<String>,
         #[command(flatten)]
-        yes: Yes,
+        go: Go,
     },
     /// Carry an interrupted dispatch to its end (all of them without a number).
-    Resume { dispatch: Option<String> },
+    Resume {
+        /// A dispatch's number; or `wave` and the wave's number.
+        dispatch: Option<String>,
+        /// The number of a wave, after `wave`.
+        #[arg(value_name = "NUMBER")]
+        wave: Option<String>,
+        /// Take it over from the process that hands it over.
+        #[arg(long, hide = true)]
+        unattended: bool,
+        #[command(flatten)]
+        go: Go,
+    },
+    /// Nobody dispatches it until the hold is lifted, or its end has come.
+    Hold(HoldArgs),
+    /// Lift a hold by its name.
+    Lift {
+        hold: String,
+        #[arg(short = 'm', long = "message", default_value = "")]
+        why: String,
+    },
+    /// The holds that count now.
+    Holds,
     /// Cancel a dispatch that is under way; it is undone.
     Cancel { dispatch: String },
     /// Change how many procs a swarm has.
@@ -110,7 +144,7 @@ pub enum Command {
         swarm: String,
         size: u32,
         #[command(flatten)]
-        yes: Yes,
+        go: Go,
     },
     /// Build a version of an app now.
     Build {
@@ -130,7 +164,7 @@ pub enum Command {
         on: String,
         proc: Option<String>,
         #[command(flatten)]
-        yes: Yes,
+        go: Go,
     },
     /// Promote the canary of a dispatch: the other procs follow.
     Promote { dispatch: String },
@@ -180,10 +214,38 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<HostCommand>,
     },
-    /// Take over what somebody else made.
+    /// Take over what somebody else made, or what lost its swarm; what runs goes on as it is.
     Adopt {
         #[command(subcommand)]
         what: Adopt,
+    },
+    /// What is out of place, with the evidence: orphans, foreign procs, ghosts, stray nodes and port leases.
+    Strays {
+        /// Those too that were said to be known.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Out of its pool, drained, its evidence kept, stopped, removed: a proc, a stray node or a stray port lease.
+    Retire {
+        /// A host, or POOL@BALANCER, as `strays` says.
+        place: String,
+        /// A proc, a node, or port-NUMBER.
+        name: String,
+        /// Although it is somebody else's.
+        #[arg(long)]
+        anyway: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Remember something out of place as known: no trouble any more; its port still counts as used.
+    Ignore {
+        place: String,
+        name: String,
+        /// Show it as trouble again.
+        #[arg(long)]
+        take_back: bool,
+        #[arg(short = 'm', long = "message", default_value = "")]
+        why: String,
     },
     /// Pools on their balancer hosts: nodes, connections, edits by hand; and what is done to one.
     Balancers {
@@ -203,20 +265,24 @@ pub enum HostCommand {
     Check { name: String },
     /// Put it there; restarts nothing that runs.
     Provision { name: String },
-    /// Take a host over from another installation.
-    Claim { name: String },
+    /// Take a host over from another installation; says first which one has it.
+    Claim {
+        name: String,
+        #[command(flatten)]
+        yes: Yes,
+    },
     /// Replace every proc of ours on a host by new ones elsewhere.
     Evacuate {
         name: String,
         #[command(flatten)]
-        yes: Yes,
+        go: Go,
     },
     /// Replace the procs of a host that does not answer: its nodes leave the pools, and it owes their retirement.
     #[command(name = "re-place")]
     RePlace {
         name: String,
         #[command(flatten)]
-        yes: Yes,
+        go: Go,
     },
 }
 
@@ -260,6 +326,28 @@ pub enum Adopt {
         #[command(flatten)]
         yes: Yes,
     },
+    /// An orphan or foreign proc, into the swarm that it was deployed as, or another one.
+    Proc {
+        host: String,
+        proc: String,
+        /// Into this swarm.
+        #[arg(long, value_name = "SWARM")]
+        swarm: Option<String>,
+        /// Although it is somebody else's, or not what the swarm is.
+        #[arg(long)]
+        anyway: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
+    /// Every proc of a host that was deployed as a swarm of its squad: a host that Velociraptor set up, its procs in place.
+    Host {
+        host: String,
+        /// Although they are somebody else's.
+        #[arg(long)]
+        anyway: bool,
+        #[command(flatten)]
+        yes: Yes,
+    },
 }
 
 /// Of `demo`.
@@ -277,8 +365,9 @@ pub struct Demo {
 #[derive(Debug, Args)]
 pub struct DispatchArgs {
     /// app-config-proc, with @squad when that is ambiguous.
+    /// Several are one wave: one plan, the first alone, then --at-once at a time, stopped at the first failure.
     #[arg(required_unless_present = "plan")]
-    pub swarm: Option<String>,
+    pub swarms: Vec<String>,
     /// Tag, branch, bookmark or revision [default: the swarm's own].
     #[arg(long, allow_hyphen_values = true)]
     pub version: Option<String>,
@@ -287,11 +376,59 @@ pub struct DispatchArgs {
     /// Build again even where a build could be reused.
     #[arg(long)]
     pub rebuild: bool,
+    /// Leave procs of the swarm's earlier names as they are.
+    #[arg(long)]
+    pub leave_orphans: bool,
     /// Execute this stored plan.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["version", "size", "rebuild"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["version", "size", "rebuild", "leave_orphans"])]
     pub plan: Option<String>,
+    /// Of several swarms: so many at a time after the first [default: 4].
+    #[arg(long, value_name = "N")]
+    pub at_once: Option<usize>,
+    #[command(flatten)]
+    pub go: Go,
+}
+
+/// What every verb that dispatches takes.
+#[derive(Debug, Args)]
+pub struct Go {
+    /// What to do when somebody else is at the swarm.
+    #[arg(long, value_enum, default_value_t = Busy::Refuse)]
+    pub on_busy: Busy,
+    /// Lift this hold of the swarm, and go.
+    #[arg(long, value_name = "HOLD")]
+    pub lift: Vec<String>,
     #[command(flatten)]
     pub yes: Yes,
+}
+
+/// When somebody else is at the swarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Busy {
+    /// Say who, why and at which step (exit 3).
+    Refuse,
+    /// Wait until it has ended.
+    Wait,
+    /// Cancel it, wait until it is undone, then go.
+    Supersede,
+}
+
+/// Of `hold`.
+#[derive(Debug, Args)]
+pub struct HoldArgs {
+    /// swarm, squad, host or fleet.
+    pub what: String,
+    /// Its name; the fleet has none.
+    pub name: Option<String>,
+    /// Until it ends by itself: 2h, 3d.
+    #[arg(long = "for", value_name = "SPAN", conflicts_with = "until")]
+    pub after: Option<String>,
+    /// Until this time: 2026-11-22T18:00Z, or 18:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Why; others will read it.
+    #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+    pub why: String,
 }
 
 /// Of a proc's verbs.

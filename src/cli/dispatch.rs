@@ -1,18 +1,23 @@
 //! plan, dispatch, rollback, size, resume, cancel on the command line; the plan as text.
 
-use super::args::{DispatchArgs, Format, Yes};
+use super::args::{Busy, DispatchArgs, Format, Go};
 use super::print::{Report, err};
-use super::{confirmed, print};
-use crate::deck::look::{DispatchRequest, LogLine};
-use crate::deck::{Carried, Deck, Lines, Stop, Upkept};
+use super::signals::{Signals, unless_stopped};
+use super::{print, wave};
+use crate::deck::look::DispatchRequest;
+use crate::deck::wave::WaveRequest;
+use crate::deck::{Carried, Deck, Said, Stop, Upkept};
 use crate::model::record::{Dispatch, Outcome};
+use crate::model::waiting::Waiting;
 use crate::model::{Fault, FaultKind, Result};
 use crate::plan::Plan;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use std::time::Duration;
 
 pub async fn plan(deck: &Deck, args: &DispatchArgs) -> Result<Report> {
+    if args.swarms.len() > 1 {
+        return wave::plan(deck, &several(args)?).await;
+    }
     let plan = match &args.plan {
         Some(id) => deck.stored_plan(id).await?,
         None => made(deck, &request(args)).await?,
@@ -22,30 +27,40 @@ pub async fn plan(deck: &Deck, args: &DispatchArgs) -> Result<Report> {
 }
 
 pub async fn dispatch(deck: &Deck, args: &DispatchArgs, format: Format) -> Result<Report> {
-    let swarm = args.swarm.clone().unwrap_or_default();
-    let plan = match &args.plan {
-        Some(id) => deck.stored_plan(id).await,
-        None => made(deck, &request(args)).await,
-    };
-    ended(deck, carried(deck, plan, &args.yes, format).await, &swarm).await
+    if args.swarms.len() > 1 {
+        return wave::dispatch(deck, &several(args)?, args.at_once, &args.go, format).await;
+    }
+    let request = request(args);
+    let wanted = args.plan.as_deref().map_or(Wanted::Request(&request), Wanted::Stored);
+    ended(deck, carried(deck, wanted, &args.go, format).await, &request.swarm).await
 }
 
-pub async fn rollback(deck: &Deck, swarm: &str, to: Option<String>, yes: &Yes, format: Format) -> Result<Report> {
+pub async fn rollback(deck: &Deck, swarm: &str, to: Option<String>, go: &Go, format: Format) -> Result<Report> {
     let request = DispatchRequest {
         swarm: swarm.into(),
-        why: yes.why.clone(),
+        why: go.yes.why.clone(),
         rollback_to: Some(to.unwrap_or_default()),
         ..DispatchRequest::default()
     };
-    let plan = deck.plan(&request, None).await;
-    ended(deck, carried(deck, plan, yes, format).await, swarm).await
+    ended(deck, carried(deck, Wanted::Request(&request), go, format).await, swarm).await
 }
 
-pub async fn size(deck: &Deck, swarm: &str, size: u32, yes: &Yes, format: Format) -> Result<Report> {
-    let request =
-        DispatchRequest { swarm: swarm.into(), why: yes.why.clone(), size: Some(size), same_release: true, ..DispatchRequest::default() };
-    let plan = made(deck, &request).await;
-    ended(deck, carried(deck, plan, yes, format).await, swarm).await
+pub async fn size(deck: &Deck, swarm: &str, size: u32, go: &Go, format: Format) -> Result<Report> {
+    let request = DispatchRequest {
+        swarm: swarm.into(),
+        why: go.yes.why.clone(),
+        size: Some(size),
+        same_release: true,
+        ..DispatchRequest::default()
+    };
+    ended(deck, carried(deck, Wanted::Request(&request), go, format).await, swarm).await
+}
+
+/// Takes a dispatch over from a console that is being left, and carries it to its end without anybody.
+pub async fn unattended(deck: &Deck, name: &str) -> Result<Report> {
+    let dispatch = deck.dispatch_named(name).await?;
+    let carried = deck.take_over(&dispatch).await?;
+    ended(deck, watch(deck, carried).await, &dispatch.swarm).await
 }
 
 pub async fn resume(deck: &Deck, name: Option<&str>) -> Result<Report> {
@@ -90,56 +105,113 @@ pub async fn cancel(deck: &Deck, name: &str) -> Result<Report> {
 
 fn request(args: &DispatchArgs) -> DispatchRequest {
     DispatchRequest {
-        swarm: args.swarm.clone().unwrap_or_default(),
+        swarm: args.swarms.first().cloned().unwrap_or_default(),
         version: args.version.clone(),
         size: args.size,
-        why: args.yes.why.clone(),
+        why: args.go.yes.why.clone(),
         rebuild: args.rebuild,
-        rollback_to: None,
+        leave_orphans: args.leave_orphans,
         ..DispatchRequest::default()
     }
 }
 
+/// Several swarms: a wave. What is said for one swarm alone is refused.
+fn several(args: &DispatchArgs) -> Result<WaveRequest> {
+    let alone = [("--size", args.size.is_some()), ("--rebuild", args.rebuild), ("--plan", args.plan.is_some())];
+    if let Some((flag, _)) = alone.iter().find(|(_, said)| *said) {
+        return Err(Fault::bad(format!("{flag} is for one swarm")).next("leave it out, or dispatch that swarm alone"));
+    }
+    Ok(WaveRequest { swarms: args.swarms.clone(), version: args.version.clone(), why: args.go.yes.why.clone(), ..WaveRequest::default() })
+}
+
 /// A plan, its build's lines on stderr while it is made.
 async fn made(deck: &Deck, request: &DispatchRequest) -> Result<Plan> {
-    let (sender, mut lines): (Lines, mpsc::Receiver<LogLine>) = mpsc::channel(1024);
-    let printing = tokio::spawn(async move {
-        while let Some(line) = lines.recv().await {
-            err(&format!("{:<9} {}\n", line.from, line.text));
-        }
-    });
-    let plan = deck.plan(request, Some(sender)).await;
+    let (sender, printing) = print::lines();
+    let plan = unless_stopped(deck, deck.plan(request, Some(sender))).await;
     printing.await.ok();
     plan
 }
 
-pub(super) async fn carried(deck: &Deck, plan: Result<Plan>, yes: &Yes, format: Format) -> Result<Dispatch> {
-    let plan = plan?;
-    if format == Format::Table {
-        print::out(&crate::model::shown::shown_lines(&text(&plan)));
+/// What is to be carried out.
+#[derive(Clone, Copy)]
+pub enum Wanted<'w> {
+    /// Is planned first, and planned anew when the world moved while it waited.
+    Request(&'w DispatchRequest),
+    /// This very plan, or nothing.
+    Stored(&'w str),
+}
+
+impl Wanted<'_> {
+    async fn plan(self, deck: &Deck) -> Result<Plan> {
+        match self {
+            Wanted::Request(request) => made(deck, request).await,
+            Wanted::Stored(id) => deck.stored_plan(id).await,
+        }
     }
-    confirmed(&format!("{} {} of {}?", plan.verb, plan.to.version, plan.swarm), yes.yes)?;
-    watch(deck, deck.execute(&plan.id, &yes.why).await?).await
+}
+
+/// Plans, asks, and carries it out. When somebody else is at the swarm, what `--on-busy` says is done; what changed meanwhile is
+/// planned and shown anew.
+pub async fn carried(deck: &Deck, wanted: Wanted<'_>, go: &Go, format: Format) -> Result<Dispatch> {
+    let mut plan = wanted.plan(deck).await?;
+    confirm(deck, &plan, go, format).await?;
+    loop {
+        let busy = match deck.execute_lifting(&plan.id, &go.yes.why, &go.lift).await {
+            Err(fault) if fault.kind == FaultKind::Busy && go.on_busy != Busy::Refuse => fault,
+            carried => return watch(deck, carried?).await,
+        };
+        err(&format!("{}\n", busy.what));
+        let hear = |waiting: &Waiting| err(&format!("  {}\n", waiting.line(deck.now_ms())));
+        unless_stopped(deck, async {
+            match go.on_busy {
+                Busy::Supersede => deck.supersede(&plan.swarm_id, &hear).await,
+                Busy::Wait | Busy::Refuse => deck.wait_until_free(&plan.swarm_id, &hear).await,
+            }
+        })
+        .await?;
+        let moved = deck.moved_since(&plan).await?;
+        if moved.is_empty() {
+            continue;
+        }
+        let moved = format!("the world moved while this waited: {}", moved.join("; "));
+        if matches!(wanted, Wanted::Stored(_)) {
+            return Err(Fault::refused(moved).next("plan again"));
+        }
+        err(&format!("{moved}\n"));
+        plan = wanted.plan(deck).await?;
+        confirm(deck, &plan, go, format).await?;
+    }
+}
+
+/// Shows the plan, refuses what is held and not lifted, asks.
+async fn confirm(deck: &Deck, plan: &Plan, go: &Go, format: Format) -> Result<()> {
+    if format == Format::Table {
+        print::out(&crate::model::shown::shown_lines(&text(plan)));
+    }
+    deck.may_go(plan, &go.lift).await?;
+    super::confirmed_or_stopped(format!("{} {} of {}?", plan.verb, plan.to.version, plan.swarm), go.yes.yes).await
 }
 
 /// Follows a dispatch to its end on stderr. The first ctrl-c cancels and undoes, the second (or SIGTERM) stops it resumable; a lost
 /// terminal does not stop it.
 async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
-    let cannot = |error: std::io::Error| Fault::failed(format!("signals cannot be heard: {error}"));
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let mut ends = signal(SignalKind::terminate()).map_err(cannot)?;
-    let mut hangups = signal(SignalKind::hangup()).map_err(cannot)?;
+    let mut signals = Signals::heard()?;
     let Carried { id, number, mut done } = carried;
     err(&format!("dispatch {number} is under way\n"));
     let mut cursor = 0;
     let mut changes = deck.store.changes();
-    let mut interrupted = false;
+    let (mut interrupted, mut waits) = (false, Said::default());
     loop {
         for event in deck.store.events_of(&id, 10_000).await.unwrap_or_default() {
             if event.seq > cursor {
                 cursor = event.seq;
                 err(&format!("  {:<22} {}\n", event.place, event.what));
             }
+        }
+        if let Ok(Some(dispatch)) = deck.store.dispatch(&id).await
+            && let Some(waiting) = deck.waiting(&dispatch).await
+        {
+            waits.say(waiting, deck.now_ms(), &|waiting| err(&format!("  {}\n", waiting.line(deck.now_ms()))));
         }
         tokio::select! {
             ended = &mut done => {
@@ -149,7 +221,8 @@ async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
                 return ended.map_err(|error| Fault::interrupted(format!("the dispatch broke off: {error}")).next("swarmdeck resume"));
             }
             () = changes.changed() => {}
-            _ = interrupts.recv() => {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            _ = signals.interrupt.recv() => {
                 if interrupted {
                     err("stopping between steps; swarmdeck resume carries it on\n");
                     deck.stop(&id, Stop::Leave).await;
@@ -159,8 +232,8 @@ async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
                 }
                 interrupted = true;
             }
-            _ = ends.recv() => deck.stop(&id, Stop::Leave).await,
-            _ = hangups.recv() => {}
+            _ = signals.terminate.recv() => deck.stop(&id, Stop::Leave).await,
+            _ = signals.hang_up.recv() => {}
         }
     }
 }
@@ -178,7 +251,7 @@ pub(super) async fn ended(deck: &Deck, dispatch: Result<Dispatch>, swarm: &str) 
         Err(fault) if fault.kind == FaultKind::BadInput => Err(fault),
         Err(fault) => {
             let word = match fault.kind {
-                FaultKind::Refused | FaultKind::Unreachable => Outcome::Refused,
+                FaultKind::Refused | FaultKind::Busy | FaultKind::Unreachable => Outcome::Refused,
                 FaultKind::Interrupted => Outcome::Interrupted,
                 FaultKind::Failed | FaultKind::BadInput => Outcome::Failed,
             };
@@ -269,6 +342,9 @@ pub fn text(plan: &Plan) -> String {
         text.push_str(&format!("  {form}\n"));
     }
     text.push_str(&format!("  uptests: {}\n", if plan.uptests.is_empty() { "none".into() } else { plan.uptests.join(", ") }));
+    for hold in &plan.held {
+        text.push_str(&format!("  HELD {} by {}\n", hold.object, hold.line()));
+    }
     for warning in &plan.warnings {
         text.push_str(&format!("  ! {warning}\n"));
     }

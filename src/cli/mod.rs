@@ -3,14 +3,19 @@
 pub mod args;
 mod balancers;
 mod dispatch;
+mod hold;
 mod moving;
 mod print;
 mod prompt;
+mod signals;
+mod strays;
 mod verbs;
+mod wave;
 
 pub use prompt::TerminalPrompt;
 pub use verbs::demo_up;
 
+use crate::deck::wave::WaveRequest;
 use crate::deck::{Deck, Outside};
 use crate::model::{Fault, Result};
 use args::{Cli, Command, Format, HostCommand, ProcArgs};
@@ -20,10 +25,12 @@ use std::io::IsTerminal;
 /// Runs one verb; answers with the exit code (DESIGN part 7).
 pub async fn run(cli: Cli, outside: Outside) -> u8 {
     let format = cli.output;
-    match verb(cli, outside, format).await {
+    let code = match verb(cli, outside, format).await {
         Ok(report) => report.print(format),
         Err(fault) => print::fault(&fault, format),
-    }
+    };
+    print::flush();
+    code
 }
 
 async fn verb(cli: Cli, outside: Outside, format: Format) -> Result<Report> {
@@ -51,28 +58,48 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Edit { kind, name, env, why } => verbs::edit(deck, &kind, &name, env, &why).await,
         Command::Plan(args) => dispatch::plan(deck, &args).await,
         Command::Dispatch(args) => dispatch::dispatch(deck, &args, format).await,
-        Command::Rollback { swarm, to, yes } => dispatch::rollback(deck, &swarm, to, &yes, format).await,
-        Command::Size { swarm, size, yes } => dispatch::size(deck, &swarm, size, &yes, format).await,
-        Command::Resume { dispatch } => dispatch::resume(deck, dispatch.as_deref()).await,
+        Command::Wave { ingredient, at_once, go } => {
+            let request = WaveRequest { ingredient: Some(ingredient), why: go.yes.why.clone(), ..WaveRequest::default() };
+            wave::dispatch(deck, &request, at_once, &go, format).await
+        }
+        Command::Rollback { swarm, wave: Some(number), to: None, go } if swarm == "wave" => {
+            wave::rollback(deck, &number, &go, format).await
+        }
+        Command::Resume { dispatch, wave: Some(number), go, .. } if dispatch.as_deref() == Some("wave") => {
+            wave::resume(deck, &number, &go, format).await
+        }
+        Command::Rollback { wave: Some(extra), .. } | Command::Resume { wave: Some(extra), .. } => {
+            Err(Fault::bad(format!("what is '{extra}' here?")).next("write `wave NUMBER`, or leave it out"))
+        }
+        Command::Rollback { swarm, to, go, .. } => dispatch::rollback(deck, &swarm, to, &go, format).await,
+        Command::Size { swarm, size, go } => dispatch::size(deck, &swarm, size, &go, format).await,
+        Command::Resume { dispatch: Some(name), unattended: true, .. } => dispatch::unattended(deck, &name).await,
+        Command::Resume { dispatch, .. } => dispatch::resume(deck, dispatch.as_deref()).await,
+        Command::Hold(args) => hold::hold(deck, &args).await,
+        Command::Lift { hold, why } => hold::lift(deck, &hold, &why).await,
+        Command::Holds => verbs::get(deck, "holds", None).await,
         Command::Cancel { dispatch } => dispatch::cancel(deck, &dispatch).await,
         Command::Upkeep => dispatch::resume(deck, None).await,
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
         Command::Start(args) => verbs::proc(deck, "start", &args).await,
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,
-        Command::Restart { on, proc: Some(proc), yes } => verbs::proc(deck, "restart", &ProcArgs { host: on, proc, yes }).await,
-        Command::Restart { on, proc: None, yes } => moving::restart(deck, &on, &yes, format).await,
+        Command::Restart { on, proc: Some(proc), go } => verbs::proc(deck, "restart", &ProcArgs { host: on, proc, yes: go.yes }).await,
+        Command::Restart { on, proc: None, go } => moving::restart(deck, &on, &go, format).await,
         Command::Promote { dispatch } => moving::promote(deck, &dispatch).await,
         Command::GoOn { dispatch, host } => moving::go_on(deck, &dispatch, &host).await,
         Command::Wait { dispatch, more } => moving::wait(deck, &dispatch, more).await,
-        Command::Hosts { command: Some(HostCommand::Evacuate { name, yes }) } => moving::evacuate(deck, &name, &yes, format).await,
-        Command::Hosts { command: Some(HostCommand::RePlace { name, yes }) } => moving::re_place(deck, &name, &yes, format).await,
+        Command::Hosts { command: Some(HostCommand::Evacuate { name, go }) } => moving::evacuate(deck, &name, &go, format).await,
+        Command::Hosts { command: Some(HostCommand::RePlace { name, go }) } => moving::re_place(deck, &name, &go, format).await,
         Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
         Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
         Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,
         Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
         Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
-        Command::Adopt { what } => verbs::adopt(deck, what).await,
+        Command::Adopt { what } => strays::adopt(deck, what, format).await,
+        Command::Strays { all } => strays::list(deck, all).await,
+        Command::Retire { place, name, anyway, yes } => strays::retire(deck, &place, &name, anyway, &yes, format).await,
+        Command::Ignore { place, name, take_back, why } => strays::ignore(deck, &place, &name, take_back, &why, format).await,
         Command::Balancers { command } => balancers::run(deck, command).await,
         Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
     }
@@ -80,15 +107,21 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
 
 /// A fault for people; answers with its exit code.
 pub fn say(fault: &Fault) -> u8 {
-    print::fault(fault, Format::Table)
+    let code = print::fault(fault, Format::Table);
+    print::flush();
+    code
 }
 
 /// Waits for what this process still carries when its screen is gone; says so where somebody may read it.
 pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
     let mut exit = 0;
+    for line in deck.farewells().iter().filter(|_| somebody) {
+        print::err(&format!("{line}\n"));
+    }
     for id in deck.carrying() {
         if let (true, Ok(dispatch)) = (somebody, deck.dispatch_named(&id).await) {
-            print::err(&format!("dispatch {} of {} goes on; this ends with it\n", dispatch.number, dispatch.swarm));
+            let word = if dispatch.undoing { "is being undone" } else { "goes on" };
+            print::err(&format!("dispatch {} of {} {word}; this ends with it\n", dispatch.number, dispatch.swarm));
         }
         let ended = deck.wait_for(&id).await;
         if let Some(dispatch) = ended {
@@ -97,6 +130,7 @@ pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
         }
     }
     deck.close().await;
+    print::flush();
     exit
 }
 
@@ -108,8 +142,19 @@ fn confirmed(question: &str, yes: bool) -> Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(Fault::refused(format!("{question} Nobody can be asked: there is no terminal")).next("say --yes"));
     }
+    print::flush();
     eprint!("{question} [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Fault::failed(error.to_string()))?;
     if matches!(answer.trim(), "y" | "yes") { Ok(()) } else { Err(Fault::refused("not confirmed; nothing was changed")) }
+}
+
+/// [`confirmed`], which ctrl-c, SIGTERM and a lost terminal answer with no.
+async fn confirmed_or_stopped(question: String, yes: bool) -> Result<()> {
+    let mut signals = signals::Signals::heard()?;
+    let asking = tokio::task::spawn_blocking(move || confirmed(&question, yes));
+    tokio::select! {
+        answer = asking => answer.unwrap_or_else(|error| Err(Fault::failed(error.to_string()))),
+        () = signals.any() => Err(Fault::refused("not confirmed; nothing was changed")),
+    }
 }

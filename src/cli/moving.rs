@@ -1,7 +1,7 @@
 //! Verbs that move procs without a new release, and words to a dispatch under way.
 
-use super::args::{Format, Yes};
-use super::dispatch::{carried, ended};
+use super::args::{Format, Go};
+use super::dispatch::{Wanted, carried, ended};
 use super::print::Report;
 use crate::deck::Deck;
 use crate::deck::look::{DispatchRequest, Replaced};
@@ -10,47 +10,45 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A rolling restart.
-pub async fn restart(deck: &Deck, swarm: &str, yes: &Yes, format: Format) -> Result<Report> {
+pub async fn restart(deck: &Deck, swarm: &str, go: &Go, format: Format) -> Result<Report> {
     let request = DispatchRequest {
         swarm: swarm.into(),
-        why: yes.why.clone(),
+        why: go.yes.why.clone(),
         same_release: true,
         replace: Some(Replaced::All),
         ..DispatchRequest::default()
     };
-    let plan = deck.plan(&request, None).await;
-    ended(deck, carried(deck, plan, yes, format).await, swarm).await
+    ended(deck, carried(deck, Wanted::Request(&request), go, format).await, swarm).await
 }
 
 /// Empties a host, swarm after swarm.
-pub async fn evacuate(deck: &Deck, host: &str, yes: &Yes, format: Format) -> Result<Report> {
+pub async fn evacuate(deck: &Deck, host: &str, go: &Go, format: Format) -> Result<Report> {
     let request = |swarm: String| DispatchRequest {
         swarm,
-        why: yes.why.clone(),
+        why: go.yes.why.clone(),
         same_release: true,
         replace: Some(Replaced::OnHost(host.to_string())),
         ..DispatchRequest::default()
     };
-    one_by_one(deck, host, &request, yes, format).await
+    one_by_one(deck, host, &request, go, format).await
 }
 
 /// Replaces what was last seen on a host that does not answer.
-pub async fn re_place(deck: &Deck, host: &str, yes: &Yes, format: Format) -> Result<Report> {
+pub async fn re_place(deck: &Deck, host: &str, go: &Go, format: Format) -> Result<Report> {
     let request =
-        |swarm: String| DispatchRequest { swarm, why: yes.why.clone(), same_release: true, go_on: true, ..DispatchRequest::default() };
-    one_by_one(deck, host, &request, yes, format).await
+        |swarm: String| DispatchRequest { swarm, why: go.yes.why.clone(), same_release: true, go_on: true, ..DispatchRequest::default() };
+    one_by_one(deck, host, &request, go, format).await
 }
 
 /// One plan and dispatch for each swarm with procs on a host; the first that does not end done is the last.
-async fn one_by_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> DispatchRequest, yes: &Yes, format: Format) -> Result<Report> {
+async fn one_by_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> DispatchRequest, go: &Go, format: Format) -> Result<Report> {
     let swarms = deck.swarms_on(host).await?;
     if swarms.is_empty() {
         return Ok(Report::text(format!("no swarm has procs on {host}\n"), Value::Array(Vec::new())));
     }
     let (mut text, mut values, mut exit) = (String::new(), Vec::new(), 0);
     for (n, swarm) in swarms.iter().enumerate() {
-        let plan = deck.plan(&request(swarm.clone()), None).await;
-        let report = ended(deck, carried(deck, plan, yes, format).await, swarm).await?;
+        let report = ended(deck, carried(deck, Wanted::Request(&request(swarm.clone())), go, format).await, swarm).await?;
         exit = exit.max(report.exit);
         text.push_str(report.text.as_deref().unwrap_or_default());
         values.push(report.value);

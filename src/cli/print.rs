@@ -1,12 +1,19 @@
 //! Results on stdout: tables for people, exactly one JSON or YAML value for programs. Control bytes are shown, not sent.
 
 use super::args::Format;
-use crate::deck::as_text;
+use crate::deck::look::LogLine;
+use crate::deck::outlet::Outlet;
+use crate::deck::{Lines, as_text};
 use crate::model::Fault;
 use crate::model::shown::{shown, shown_lines};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::sync::OnceLock;
+use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
+
+/// How long a reader of standard error may read nothing before the end does not wait for it any more.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a verb gives back.
 pub struct Report {
@@ -49,6 +56,7 @@ impl Report {
                 (None, value) => shown_lines(&yaml(value)),
             },
         };
+        flush();
         out(&text);
         self.exit
     }
@@ -62,13 +70,35 @@ pub fn fault(fault: &Fault, format: Format) -> u8 {
         Format::Yaml => out(&yaml(&value)),
         Format::Table => err(&format!("swarmdeck: {}\n", fault.line())),
     }
+    flush();
     fault.exit_code()
 }
 
-/// A line of progress.
+/// A line of progress; waits for no reader.
 pub fn err(text: &str) {
-    // Nobody may be left to read it; that is no reason to stop.
-    let _ = std::io::stderr().write_all(shown_lines(text).as_bytes());
+    // Nobody may be left to read it, or the terminal may be stopped; that is no reason to wait.
+    progress().send(shown_lines(text).into_bytes());
+}
+
+/// Waits until what was said is written, as long as somebody reads it.
+pub fn flush() {
+    progress().flush(PATIENCE);
+}
+
+/// Lines of a build, written as they come; ends with its sender.
+pub fn lines() -> (Lines, tokio::task::JoinHandle<()>) {
+    let (sender, mut lines): (Lines, tokio::sync::mpsc::Receiver<LogLine>) = tokio::sync::mpsc::channel(1024);
+    let printing = tokio::spawn(async move {
+        while let Some(line) = lines.recv().await {
+            err(&format!("{:<9} {}\n", line.from, line.text));
+        }
+    });
+    (sender, printing)
+}
+
+fn progress() -> &'static Outlet {
+    static PROGRESS: OnceLock<Outlet> = OnceLock::new();
+    PROGRESS.get_or_init(|| Outlet::new(std::io::stderr()))
 }
 
 /// A piece of the result.

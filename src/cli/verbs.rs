@@ -1,10 +1,10 @@
 //! Every verb but those of a dispatch: objects, lists, procs, logs, events, hosts, demo.
 
-use super::args::{Adopt, Cli, Demo, Format, HostCommand, ProcArgs};
+use super::args::{Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
-use super::print::{Report, err, out};
+use super::print::{self, Report, err, out};
 use crate::deck::look::EditTarget;
-use crate::deck::{Deck, Outside, PoolVerb, demo};
+use crate::deck::{Deck, Outside, demo};
 use crate::model::document::Kind;
 use crate::model::record::Event;
 use crate::model::shown::shown;
@@ -51,7 +51,9 @@ pub async fn demo(args: &Demo, home: Option<&Path>, outside: Outside, format: Fo
 pub async fn demo_up(home: Option<&Path>, outside: Outside) -> Result<Deck> {
     let home = home.map_or_else(demo::home_dir, Path::to_path_buf);
     let say = |line: String| err(&format!("{line}\n"));
-    Ok(demo::up(&home, outside, &say).await?.0)
+    let (deck, _) = demo::up(&home, outside, &say).await?;
+    print::flush();
+    Ok(deck)
 }
 
 pub async fn get(deck: &Deck, kind: &str, name: Option<&str>) -> Result<Report> {
@@ -68,6 +70,8 @@ pub async fn get(deck: &Deck, kind: &str, name: Option<&str>) -> Result<Report> 
         "build" => &["id", "app", "version", "commit", "status", "size", "started_ms", "error"],
         "release" => &["swarm", "id", "version", "commit", "current", "created_ms"],
         "lease" => &["name", "who", "why", "step", "epoch"],
+        "hold" => &["name", "on", "object", "who", "since_ms", "until_ms", "why"],
+        "wave" => &["number", "verb", "who", "result", "done", "failed", "not_started", "started_ms", "why"],
         _ => &["number", "swarm", "verb", "version", "who", "phase", "result", "started_ms", "why"],
     };
     Ok(Report::table(rows, columns))
@@ -170,11 +174,6 @@ pub async fn proc(deck: &Deck, verb: &str, args: &ProcArgs) -> Result<Report> {
     Ok(Report::text(format!("{said}\n"), json!({"done": said})))
 }
 
-pub async fn adopt(deck: &Deck, what: Adopt) -> Result<Report> {
-    let Adopt::Pool { name, yes } = what;
-    super::balancers::on_pool(deck, &name, PoolVerb::Adopt, &yes).await
-}
-
 pub async fn uptest(deck: &Deck, swarm: &str) -> Result<Report> {
     let reports = deck.uptest(swarm).await?;
     let failed = reports.iter().any(|report| !report.passed);
@@ -266,10 +265,6 @@ pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> 
             };
             Ok(Report::text(text, json!({"host": name, "done": done})))
         }
-        Some(HostCommand::Claim { name }) => {
-            let before = deck.host_claim(&name, "").await?;
-            let text = format!("{name} is ours now; it was of {}\n", before.as_deref().unwrap_or("nobody"));
-            Ok(Report::text(text, json!({"host": name, "before": before})))
-        }
+        Some(HostCommand::Claim { name, yes }) => super::strays::claim(deck, &name, &yes).await,
     }
 }

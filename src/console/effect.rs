@@ -1,12 +1,14 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
 use crate::deck::look::{DispatchRequest, EditTarget};
-use crate::deck::{PoolPlan, PoolVerb, Secret};
+use crate::deck::wave::WaveRequest;
+use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
+use crate::model::hold::HoldOn;
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Leave; dispatches under way go on without a screen.
+    /// Leave; dispatches that are still carried here are handed over first.
     Quit,
     /// Leave; dispatches under way stop between steps, resumable.
     QuitAndStop,
@@ -22,6 +24,35 @@ pub enum Effect {
     Execute {
         plan_id: String,
         why: String,
+        /// Holds of the swarm that are lifted with it.
+        lift: Vec<String>,
+    },
+    /// Waits until nobody else is at the plan's swarm; with `supersede` what is under way is undone first.
+    WaitFree {
+        ticket: u64,
+        plan_id: String,
+        supersede: bool,
+    },
+    PlanWave {
+        ticket: u64,
+        request: WaveRequest,
+    },
+    BeginWave {
+        plans: Vec<String>,
+        why: String,
+    },
+    Hold {
+        on: HoldOn,
+        object: String,
+        why: String,
+        until_ms: i64,
+    },
+    Lift {
+        name: String,
+    },
+    /// Gives dispatches under way to a process without a screen, then leaves.
+    HandOver {
+        ticket: u64,
     },
     Proc {
         verb: &'static str,
@@ -40,6 +71,19 @@ pub enum Effect {
     },
     /// Does exactly that.
     Pool(PoolPlan),
+    /// Makes the plan of `adopt`, `retire` or `ignore`; nothing is changed.
+    PlanStray {
+        verb: &'static str,
+        place: String,
+        name: String,
+    },
+    /// Does exactly that.
+    Stray(StrayPlan),
+    /// Takes back that something out of place is known.
+    Unignore {
+        place: String,
+        name: String,
+    },
     Cancel {
         dispatch: String,
     },
@@ -101,8 +145,13 @@ impl Effect {
             Effect::QuitAndStop
             | Effect::QuitAndUndo(_)
             | Effect::Execute { .. }
+            | Effect::BeginWave { .. }
+            | Effect::Hold { .. }
+            | Effect::Lift { .. }
             | Effect::Proc { .. }
             | Effect::Pool(_)
+            | Effect::Stray(_)
+            | Effect::Unignore { .. }
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
             | Effect::SaveEditor { .. }
@@ -110,11 +159,15 @@ impl Effect {
             | Effect::AddHost(_)
             | Effect::Demo => true,
             Effect::Host { verb, .. } => *verb != "check",
+            Effect::WaitFree { supersede, .. } => *supersede,
             Effect::Quit
             | Effect::Suspend
             | Effect::Refresh
             | Effect::Plan { .. }
+            | Effect::PlanWave { .. }
+            | Effect::HandOver { .. }
             | Effect::PlanPool { .. }
+            | Effect::PlanStray { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }

@@ -1,7 +1,8 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
-use crate::deck::PoolPlan;
 use crate::deck::look::{EditDocument, EditTarget, LogLine, Look};
+use crate::deck::wave::WavePlan;
+use crate::deck::{PoolPlan, StrayPlan};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crossterm::event::KeyEvent;
@@ -41,7 +42,27 @@ pub enum Msg {
         lines: Vec<String>,
         echo: bool,
     },
+    /// The plan of a verb on something out of place.
+    StrayPlanned(Result<StrayPlan>),
     Executed(Result<String>),
+    /// Nobody else is at the swarm any more, and what is different since the ticket's plan was made.
+    Freed {
+        ticket: u64,
+        moved: Result<Vec<String>>,
+    },
+    WavePlanned {
+        ticket: u64,
+        why: String,
+        plan: Box<Result<WavePlan>>,
+    },
+    WaveBegun(Result<String>),
+    /// The operator leaves while dispatches are carried here that the screen does not know of yet.
+    Leaving,
+    /// Dispatches under way are carried by a process without a screen now, or stay here.
+    HandedOver {
+        ticket: u64,
+        result: Result<()>,
+    },
     /// The plan of a verb on a pool.
     PoolPlanned(Result<PoolPlan>),
     BuildStarted(Result<String>),

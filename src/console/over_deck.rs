@@ -2,12 +2,22 @@
 
 use super::port::{Port, Said};
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
-use crate::deck::{Deck, PoolPlan, PoolVerb, Stop};
+use crate::deck::wave::{WavePlan, WaveRequest};
+use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
+use crate::model::hold::HoldOn;
+use crate::model::waiting::Waiting;
+use crate::model::wave::AT_ONCE;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+
+/// Hands what is said on as lines; nobody listening is fine.
+fn told(deck: &Deck, progress: mpsc::Sender<LogLine>, from: &'static str) -> impl Fn(String) + Send + Sync {
+    let deck = deck.clone();
+    move |text| drop(progress.try_send(LogLine { at_ms: deck.now_ms(), from: from.into(), text }))
+}
 
 /// How much of a log is shown before what comes.
 const TAIL: usize = 64 << 10;
@@ -27,8 +37,48 @@ impl Port for Deck {
     async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {
         Deck::plan(self, &request, Some(progress)).await
     }
-    async fn execute(&self, plan_id: &str, why: &str) -> Result<String> {
-        Ok(Deck::execute(self, plan_id, why).await?.id)
+    async fn execute(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<String> {
+        Ok(self.execute_lifting(plan_id, why, lift).await?.id)
+    }
+    async fn wait_free(&self, plan_id: &str, supersede: bool, progress: mpsc::Sender<LogLine>) -> Result<Vec<String>> {
+        let plan = self.stored_plan(plan_id).await?;
+        let say = told(self, progress, "waits");
+        let hear = |waiting: &Waiting| say(waiting.line(self.now_ms()));
+        if supersede {
+            self.supersede(&plan.swarm_id, &hear).await?;
+        } else {
+            self.wait_until_free(&plan.swarm_id, &hear).await?;
+        }
+        self.moved_since(&plan).await
+    }
+    async fn plan_wave(&self, request: WaveRequest, progress: mpsc::Sender<LogLine>) -> Result<WavePlan> {
+        Deck::plan_wave(self, &request, Some(progress)).await
+    }
+    async fn begin_wave(&self, plans: &[String], why: &str) -> Said {
+        let mut planned = WavePlan { plans: Vec::new(), left_out: Vec::new(), of: 0 };
+        for id in plans {
+            planned.plans.push(self.stored_plan(id).await?);
+        }
+        let carried = Deck::begin_wave(self, &planned, why, AT_ONCE, &[]).await?;
+        Ok(format!("wave {} of {} swarms is under way; 6 shows its dispatches, 8 how it goes", carried.wave.number, plans.len()))
+    }
+    fn carries(&self) -> bool {
+        !self.carrying().is_empty()
+    }
+    async fn hand_over(&self, progress: mpsc::Sender<LogLine>) -> Result<()> {
+        let say = told(self, progress, "leaving");
+        for id in self.carrying() {
+            Deck::hand_over(self, &id, &say).await?;
+        }
+        Ok(())
+    }
+    async fn hold(&self, on: HoldOn, object: &str, why: &str, until_ms: i64) -> Said {
+        let hold = Deck::hold(self, on, object, why, until_ms).await?;
+        Ok(format!("{} holds {}", hold.name, hold.object))
+    }
+    async fn lift(&self, name: &str) -> Said {
+        let hold = Deck::lift(self, name, "").await?;
+        Ok(format!("{} is lifted from {}", hold.name, hold.object))
     }
     async fn cancel(&self, dispatch: &str) -> Said {
         let dispatch = self.dispatch_named(dispatch).await?;
@@ -57,6 +107,15 @@ impl Port for Deck {
     async fn pool_do(&self, plan: &PoolPlan) -> Said {
         let said = Deck::pool_do(self, plan, "").await?;
         Ok(format!("{}: {said}", plan.object()))
+    }
+    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
+        Deck::stray_plan(self, verb, place, name, "").await
+    }
+    async fn stray_do(&self, plan: &StrayPlan) -> Said {
+        Deck::stray_do(self, plan, "").await
+    }
+    async fn stray_unignore(&self, place: &str, name: &str) -> Said {
+        Deck::stray_unignore(self, place, name, "").await
     }
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said {
         let lines = if verb == "provision" { self.host_provision(host, "").await? } else { self.host_check(host).await? };
@@ -115,7 +174,9 @@ impl Port for Deck {
             .map_err(|error| Fault::bad(format!("{path} cannot be read: {error}")).next("name a YAML document"))?;
         let applied = Deck::apply(self, &text, path, false, "").await?;
         let changed = applied.changes.iter().filter(|change| change.what != "unchanged").count();
-        Ok(format!("{changed} objects changed, {} as they were", applied.changes.len() - changed))
+        let mut said = format!("{changed} objects changed, {} as they were", applied.changes.len() - changed);
+        applied.notices.iter().for_each(|notice| said.push_str(&format!("; {notice}")));
+        Ok(said)
     }
     async fn add_host(&self, name: &str) -> Said {
         Deck::add_first_host(self, name).await

@@ -1,8 +1,11 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
+use crate::deck::StrayPlan;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
+use crate::model::hold::HoldOn;
 use crate::plan::Plan;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -23,7 +26,21 @@ pub trait Port: std::marker::Send + Sync {
     /// Resolves, builds, releases and plans; nothing on a host changes. Build lines go to `progress`.
     async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan>;
     /// Starts exactly this plan and answers with the dispatch's id at once; the look shows how it goes on.
-    async fn execute(&self, plan_id: &str, why: &str) -> Result<String>;
+    async fn execute(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<String>;
+    /// Waits until nobody else is at the swarm (`supersede`: has it undone first); answers with what is different from what the
+    /// plan was made from. Each change of the wait goes to `progress`.
+    async fn wait_free(&self, plan_id: &str, supersede: bool, progress: mpsc::Sender<LogLine>) -> Result<Vec<String>>;
+    /// Plans several swarms as one wave.
+    async fn plan_wave(&self, request: WaveRequest, progress: mpsc::Sender<LogLine>) -> Result<WavePlan>;
+    /// Begins a wave of these plans.
+    async fn begin_wave(&self, plans: &[String], why: &str) -> Said;
+    /// Whether this process carries dispatches.
+    fn carries(&self) -> bool;
+    /// Hands every dispatch that this process carries to one without a screen.
+    async fn hand_over(&self, progress: mpsc::Sender<LogLine>) -> Result<()>;
+    /// Holds an object (by name or id), till its end or (0) till it is lifted.
+    async fn hold(&self, on: HoldOn, object: &str, why: &str, until_ms: i64) -> Said;
+    async fn lift(&self, name: &str) -> Said;
     /// Cancels a dispatch under way: everything is undone.
     async fn cancel(&self, dispatch: &str) -> Said;
     /// Carries an interrupted dispatch on.
@@ -37,6 +54,12 @@ pub trait Port: std::marker::Send + Sync {
     async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan>;
     /// Does exactly that.
     async fn pool_do(&self, plan: &PoolPlan) -> Said;
+    /// What `adopt`, `retire` or `ignore` would do to something out of place; nothing is changed.
+    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan>;
+    /// Does exactly that.
+    async fn stray_do(&self, plan: &StrayPlan) -> Said;
+    /// Takes back that it is known.
+    async fn stray_unignore(&self, place: &str, name: &str) -> Said;
     /// `check` or `provision` of one host; lines go to `progress`.
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said;
     /// Builds the swarm's version; answers with the build's id as soon as there is one.

@@ -17,7 +17,6 @@ use effects::Runner;
 use futures::{FutureExt, StreamExt};
 use ratatui::layout::Rect;
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
@@ -88,6 +87,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
     let mut events = EventStream::new();
     let mut tail = Tail::new(if env("SSH_CONNECTION").is_some() { term::REMOTE } else { term::LOCAL });
     let mut screen = Screen::new(area(size));
+    let out = term::screen();
     if let Some(target) = &options.first_screen {
         let effects = super::update::open(&mut state, target);
         runner.start_all(effects);
@@ -101,16 +101,24 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
         if guard.is_lost() {
             return Ok(Ended::Lost);
         }
-        if dirty && painted.elapsed() >= COALESCE {
-            crash_point(&state);
-            if paint(&mut screen, &state, &look).is_err() {
-                return Ok(Ended::HungUp);
-            }
-            painted = Instant::now();
-            dirty = false;
-            update(&mut state, Msg::Painted { now_ms: now_ms() });
+        if out.is_broken() {
+            return Ok(Ended::HungUp);
         }
-        let wake = if dirty { painted + COALESCE } else { Instant::now() + until_tick(&state) };
+        // While the terminal still takes a frame there is no next one: what happens meanwhile is painted together, once it has.
+        if dirty && painted.elapsed() >= COALESCE && out.is_idle() {
+            crash_point(&state);
+            let bytes = paint(&mut screen, &state, &look);
+            painted = Instant::now();
+            if bytes.is_empty() {
+                // The terminal shows the state as it is.
+                dirty = false;
+                update(&mut state, Msg::Painted { now_ms: now_ms() });
+            } else {
+                out.send(bytes);
+            }
+        }
+        let writing = !out.is_idle();
+        let wake = if dirty && !writing { painted + COALESCE } else { Instant::now() + until_tick(&state) };
         let wake = tail.due().map_or(wake, |due| wake.min(due.into()));
         let mut messages: Vec<Msg> = Vec::new();
         tokio::select! {
@@ -136,6 +144,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                 asked.insert(questions_asked, question.answer);
             }
             Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
+            () = out.idle(), if writing => {}
             () = tokio::time::sleep_until(wake) => messages.push(Msg::Tick { now_ms: now_ms() }),
         }
         // What else is there already, so that a burst costs one frame.
@@ -161,6 +170,8 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
             for effect in update(&mut state, message) {
                 use super::effect::Effect;
                 match effect {
+                    // Begun so short ago that the screen does not show it yet.
+                    Effect::Quit if port.carries() => runner.start_all(update(&mut state, Msg::Leaving)),
                     Effect::Quit => return Ok(Ended::Left),
                     Effect::Demo => return Ok(Ended::Demo),
                     Effect::QuitAndStop => {
@@ -188,7 +199,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                         // A host that does not wait any more needs no answer.
                         let _ = asked.remove(&ticket).map(|answer| answer.send(text));
                     }
-                    Effect::Copy(text) => write(&term::copy(&text, env("TMUX").is_some()))?,
+                    Effect::Copy(text) => out.send(term::copy(&text, env("TMUX").is_some())),
                     Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
                         Ok(found) => look = found,
                         Err(fault) => state.say(fault.line(), true),
@@ -210,18 +221,12 @@ fn crash_point(state: &State) {
     }
 }
 
-fn paint(screen: &mut Screen, state: &State, theme: &Theme) -> std::io::Result<()> {
-    let bytes = screen.frame(|buffer| {
+/// The bytes that bring the terminal from what it shows to the state as it is.
+fn paint(screen: &mut Screen, state: &State, theme: &Theme) -> Vec<u8> {
+    screen.frame(|buffer| {
         let area = buffer.area;
         view(state, theme, area, buffer)
-    });
-    if bytes.is_empty() { Ok(()) } else { write(&bytes) }
-}
-
-fn write(bytes: &[u8]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
+    })
 }
 
 /// ^z: gives the terminal back, stops, and takes it again when continued.
@@ -264,7 +269,7 @@ fn until_tick(state: &State) -> Duration {
     if let Some(at) = editor {
         return Duration::from_millis(u64::try_from(at - state.now_ms).unwrap_or(0).clamp(10, 1000));
     }
-    let waiting = state.layers.iter().any(|layer| matches!(layer, Layer::Plan(plan) if plan.plan.is_none()));
+    let waiting = state.layers.iter().any(|layer| matches!(layer, Layer::Plan(plan) if plan.plan.is_none() || plan.waits_since.is_some()));
     let live =
         matches!(state.screen(), Some(Layer::Dispatch { .. })) && state.look.dispatches.iter().any(|dispatch| dispatch.outcome.is_none());
     let fresh_key = state.now_ms - state.last_key_ms < 2000;

@@ -1,7 +1,7 @@
 //! `apply`, `export`, `delete`: what operators write down goes in whole or not at all.
 
-use super::Deck;
 use super::catalog::Catalog;
+use super::{Deck, Orphaned};
 use crate::model::document::{self, Document, Item, Kind, Written};
 use crate::model::entity::{App, Swarm};
 use crate::model::record::{Audit, Event};
@@ -17,6 +17,8 @@ pub struct Applied {
     pub changes: Vec<ObjectChange>,
     /// Things to know that are no errors: hosts that moved, procs that would be orphans.
     pub notices: Vec<String>,
+    /// Swarms that are called something else then, and what they lose sight of.
+    pub orphans: Vec<Orphaned>,
 }
 
 /// One object of it.
@@ -38,7 +40,8 @@ impl Deck {
         cascade_renames(&before, &mut document)?;
         let after = before.with(&document);
         after.check()?;
-        let mut applied = Applied { notices: self.notices(&before, &after).await, ..Applied::default() };
+        let orphans = self.orphaned(&before, &after).await?;
+        let mut applied = Applied { notices: self.notices(&before, &after, &orphans).await?, orphans, ..Applied::default() };
         let mut changes = Vec::new();
         self.collect(&before, &document.buildpacks, &mut changes, &mut applied)?;
         self.collect(&before, &document.apps, &mut changes, &mut applied)?;
@@ -86,7 +89,7 @@ impl Deck {
     }
 
     /// What an operator should know before saving.
-    async fn notices(&self, before: &Catalog, after: &Catalog) -> Vec<String> {
+    async fn notices(&self, before: &Catalog, after: &Catalog, orphans: &[Orphaned]) -> Result<Vec<String>> {
         let mut notices = Vec::new();
         let squads = |catalog: &Catalog| -> BTreeMap<String, String> {
             catalog.hosts().unwrap_or_default().into_iter().map(|host| (host.name, host.squad)).collect()
@@ -97,21 +100,9 @@ impl Deck {
                 notices.push(format!("host {host} moves from squad {squad} to {to}"));
             }
         }
-        let world = self.last_world().await;
-        for old in &before.swarms {
-            let Some(new) = after.swarms.iter().find(|entry| entry.id == old.id) else { continue };
-            let procs = world
-                .procs()
-                .filter(|proc| proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == old.id))
-                .count();
-            if new.body.full_name() != old.body.full_name() && procs > 0 {
-                notices.push(format!(
-                    "{procs} procs of {} become orphans: they were deployed for another app, config, proc or squad",
-                    old.name
-                ));
-            }
-        }
-        notices
+        notices.extend(self.out_of_sight(before, after).await?);
+        notices.extend(orphans.iter().map(Orphaned::line));
+        Ok(notices)
     }
 
     /// A first host from the console's welcome: a name that ssh knows, or `local` for this machine; in a squad of its own.

@@ -2,6 +2,7 @@
 
 use super::{Catalog, Deck};
 use crate::balancers::{self, Balancer, Fence, HostNodes, Owner, Remember};
+use crate::hosts::Link;
 use crate::model::entity::Host;
 use crate::model::shown::shown;
 use crate::model::world::{PoolHost, PoolSeen};
@@ -49,6 +50,17 @@ impl Deck {
 
     /// Opens it on some of its hosts, so that a change leaves the others out. What it changes on the way is owed to those.
     pub async fn open_balancer_on(&self, catalog: &Catalog, name: &str, wanted: impl Fn(&str) -> bool) -> Result<Opened> {
+        self.open_balancer_over(catalog, name, wanted, |link| link).await
+    }
+
+    /// The same, over links that are made of ours.
+    pub(super) async fn open_balancer_over(
+        &self,
+        catalog: &Catalog,
+        name: &str,
+        wanted: impl Fn(&str) -> bool,
+        over: fn(Arc<dyn Link>) -> Arc<dyn Link>,
+    ) -> Result<Opened> {
         let entry = catalog.balancer(name)?;
         let all = document::balancer_hosts(&entry.body, &catalog.hosts()?)?;
         let hosts: Vec<Host> = all.iter().filter(|host| wanted(&host.name)).cloned().collect();
@@ -58,7 +70,7 @@ impl Deck {
         }
         let mut links = Vec::new();
         for host in &hosts {
-            links.push((host.name.clone(), self.links.link(host).await?));
+            links.push((host.name.clone(), over(self.links.link(host).await?)));
         }
         let memory = Arc::new(Memory(self.store.clone(), self.outside.now_ms));
         Ok(Opened { balancer: balancers::open(&entry.body, links, memory)?, hosts })

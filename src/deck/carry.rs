@@ -13,9 +13,9 @@ use crate::model::entity::Swarm;
 use crate::model::record::{Dispatch, Event, Outcome, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
-use crate::model::{Fault, Result};
+use crate::model::{Fault, FaultKind, Result};
 use crate::plan::{self, Plan};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -50,6 +50,11 @@ pub enum Stop {
 impl Deck {
     /// Executes a stored plan: exactly that, or refuses because the world moved. Answers when it is under way.
     pub async fn execute(&self, plan_id: &str, why: &str) -> Result<Carried> {
+        self.execute_lifting(plan_id, why, &[]).await
+    }
+
+    /// [`Deck::execute`] that goes past the swarm's holds of these names, and lifts them.
+    pub async fn execute_lifting(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<Carried> {
         let plan = Arc::new(self.stored_plan(plan_id).await?);
         if let Some(dispatch) = self.store.dispatch(&plan.id).await? {
             return Err(
@@ -63,9 +68,10 @@ impl Deck {
                 Fault::refused(format!("{} was saved by {} after the plan was made", entry.name, entry.changed_by)).next("plan again")
             );
         }
+        self.lifting(&catalog, &entry, &plan, lift).await?;
         let release = self.release_of(&plan).await?;
         let (held, world) = self.take_lease(&catalog, &plan, Some(&entry.body), &format!("{} {}", plan.verb, plan.to.version)).await?;
-        match self.begin(&catalog, &entry, &plan, &release, &held, &world, why).await {
+        match self.begin(&catalog, &entry, &plan, &release, &held, &world, why, lift).await {
             Ok((dispatch, hands)) => {
                 let run = Run::new(Rules::of(&plan), dispatch.steps.clone(), false, None);
                 Ok(self.carry(run, dispatch, plan, held, hands))
@@ -91,9 +97,11 @@ impl Deck {
         held: &Held,
         world: &World,
         why: &str,
+        lift: &[String],
     ) -> Result<(Dispatch, RealHands)> {
         // Only under the lease this cannot change any more.
-        rules::may_begin(plan, self.store.dispatch(&plan.id).await?.as_ref(), &self.store.open_dispatches().await?)?;
+        rules::never_ran(plan, self.store.dispatch(&plan.id).await?.as_ref())?;
+        self.refuse_unfinished(&plan.swarm_id).await?;
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
@@ -113,8 +121,14 @@ impl Deck {
             why: why.into(),
             ..Event::default()
         };
+        // Asked again under the lease: a hold that came meanwhile holds.
+        let lifts = self.lifting(catalog, entry, plan, lift).await?;
         self.audit_of(&dispatch, "begun").await?;
-        self.store.create_dispatch(&mut dispatch, &held.lease(), &[begun]).await?;
+        let (lease, events) = (held.lease(), [begun]);
+        let writing = self.store.begin_dispatch(&mut dispatch, &lease, &events, &lifts);
+        #[cfg(debug_assertions)]
+        let writing = crate::dispatch::stop_at::write(writing);
+        writing.await?;
         Ok((dispatch, hands))
     }
 
@@ -262,7 +276,7 @@ impl Deck {
         }
         match self.resume(dispatch, Some(fault.clone())).await {
             Ok(carried) => Ok(Some(carried)),
-            Err(refused) if refused.what.contains("is held by") => {
+            Err(busy) if busy.kind == FaultKind::Busy => {
                 self.wish(dispatch, Wish::Undo(fault)).await?;
                 Ok(None)
             }
@@ -344,36 +358,15 @@ impl Deck {
                         ended.push(dispatch);
                     }
                 }
-                Err(fault) if fault.what.contains("is held by") => {}
+                Err(fault) if fault.kind == FaultKind::Busy => {}
                 // One that cannot be carried on does not keep the others waiting.
                 Err(fault) => drop(failed.get_or_insert(fault)),
             }
         }
-        self.give_back_left().await?;
+        self.free_what_the_dead_held().await?;
         let (paid, owing) = self.pay_debts().await?;
         let pools = self.pay_pools().await.map(drop);
         failed.or(owing).map_or(pools.map(|()| Upkept { ended, paid }), Err)
-    }
-
-    /// Leases of processes that died, and ports of dispatches that are over or never began, are given back.
-    async fn give_back_left(&self) -> Result<()> {
-        // The ports first: whoever took them since holds a lease that names the dispatch.
-        let ports = self.store.port_leases().await?;
-        let mut open: BTreeSet<String> = self.store.open_dispatches().await?.into_iter().map(|dispatch| dispatch.id).collect();
-        for lease in self.store.leases().await?.into_iter().filter(|lease| lease.name.starts_with("swarm/")) {
-            if open.contains(&lease.run) {
-                continue;
-            }
-            match self.acquire(&lease.name, "give back what a dead process left", &lease.run, 0).await {
-                Ok(held) => held.release().await?,
-                Err(_) => drop(open.insert(lease.run)),
-            }
-        }
-        let over: BTreeSet<&String> = ports.values().flat_map(BTreeMap::values).filter(|run| !open.contains(*run)).collect();
-        for run in over {
-            self.store.release_ports(run).await?;
-        }
-        Ok(())
     }
 
     /// A dispatch by number or id.
@@ -405,8 +398,10 @@ impl Deck {
     /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
     async fn end(&self, id: &str, journal: Arc<DeckJournal>, ended: driver::Ended) -> Dispatch {
         let interrupted = ended.outcome == Outcome::Interrupted;
+        // What is handed to another process is not interrupted: that one has it the next moment.
+        let handed = interrupted && locked(&self.handing).contains(id);
         // One whose debts are paid has ended already; what was not paid stays owed.
-        if interrupted && !journal.paying {
+        if interrupted && !handed && !journal.paying {
             {
                 let mut dispatch = locked(&journal.dispatch);
                 dispatch.outcome = Some(Outcome::Interrupted);
@@ -424,9 +419,11 @@ impl Deck {
         // What was just made is seen before anybody can lose sight of it: "not seen is never gone" rests on what was seen last.
         if !interrupted && let Ok(catalog) = self.catalog().await {
             let swarm = catalog.swarm(&dispatch.swarm_id).map(|entry| entry.body.clone());
-            self.observe(&catalog, swarm.as_ref().ok()).await.ok();
+            if let Ok(world) = self.observe(&catalog, swarm.as_ref().ok()).await {
+                self.give_up_pools(&catalog, &world, &dispatch.swarm_id).await.ok();
+            }
         }
-        self.audit_of(&dispatch, dispatch.outcome.map_or("", Outcome::word)).await.ok();
+        self.audit_of(&dispatch, dispatch.outcome.map_or(if handed { "handed over" } else { "" }, Outcome::word)).await.ok();
         locked(&self.carried).remove(id);
         if let Ok(journal) = Arc::try_unwrap(journal).map_err(drop) {
             journal.held.release().await.ok();

@@ -43,10 +43,12 @@ impl Journal for DeckJournal {
             }
         }
         let lease = self.held.lease();
-        self.deck
-            .store
-            .record(&Entry { dispatch: &header, lease: &lease, steps: records, events: &events, changes: &changes, now_ms })
-            .await?;
+        let entry = Entry { dispatch: &header, lease: &lease, steps: records, events: &events, changes: &changes, now_ms };
+        let writing = self.deck.store.record(&entry);
+        #[cfg(debug_assertions)]
+        let writing = crate::dispatch::stop_at::write(writing);
+        writing.await?;
+        self.held.refresh().await?;
         self.held.set_step(progress(run));
         self.deck.refresh_soon();
         Ok(())

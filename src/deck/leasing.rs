@@ -4,7 +4,8 @@ use super::{Deck, locked};
 use crate::dispatch::rules;
 use crate::model::record::Lease;
 use crate::model::{Fault, Result};
-use crate::store::{Acquired, HolderLock, LeaseWatch, Store};
+use crate::store::{Acquired, HolderLock, LeaseWatch, Liveness, Store};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -56,6 +57,15 @@ impl Held {
         rules::may_act(&state.lease.name, (self.since_boot)().saturating_sub(state.renewed))
     }
 
+    /// Renews it at once when its last renewal is a while ago: a machine that was too busy to beat has not lost it by that.
+    pub async fn refresh(&self) -> Result<()> {
+        let (age, lease, step) = {
+            let state = locked(&self.state);
+            ((self.since_boot)().saturating_sub(state.renewed), state.lease.clone(), state.step.clone())
+        };
+        if age > rules::LIFE / 4 { renewed(&self.store, &self.state, self.since_boot, &lease, &step).await } else { Ok(()) }
+    }
+
     /// Gives it back.
     pub async fn release(mut self) -> Result<()> {
         self.renewing.abort();
@@ -85,26 +95,34 @@ async fn renew(store: Store, state: Arc<Mutex<State>>, since_boot: fn() -> Durat
             let state = locked(&state);
             (state.lease.clone(), state.step.clone())
         };
-        // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
-        let asked = since_boot();
-        match store.renew(&lease, &step).await {
-            Ok(renewed) => {
-                let mut state = locked(&state);
-                (state.lease, state.renewed) = (renewed, asked);
-            }
-            Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
-                locked(&state).lost = Some(fault);
-                return;
-            }
-            // A store that does not answer may answer again; half the life decides.
-            Err(_) => {}
+        if renewed(&store, &state, since_boot, &lease, &step).await.is_err() {
+            return;
         }
+    }
+}
+
+/// Renews it once; refused when it is lost for good.
+async fn renewed(store: &Store, state: &Mutex<State>, since_boot: fn() -> Duration, lease: &Lease, step: &str) -> Result<()> {
+    // Taken before the store is asked: what counts is when the renewal was surely not yet too late.
+    let asked = since_boot();
+    match store.renew(lease, step).await {
+        Ok(renewed) => {
+            let mut state = locked(state);
+            (state.lease, state.renewed) = (renewed, asked);
+            Ok(())
+        }
+        Err(fault) if fault.kind == crate::model::FaultKind::Refused => {
+            locked(state).lost = Some(fault.clone());
+            Err(fault)
+        }
+        // A store that does not answer may answer again; half the life decides.
+        Err(_) => Ok(()),
     }
 }
 
 impl Deck {
     /// Takes a lease. One whose holder is dead is taken over: its lock in this home is free, or its beat stands still for
-    /// [`rules::LIFE`]. Otherwise refused, saying who holds it, for what, and at which step.
+    /// [`rules::LIFE`] (it is stopped, or on another machine). Otherwise refused, saying who holds it, for what, and at which step.
     pub(super) async fn acquire(&self, name: &str, why: &str, run: &str, min_epoch: i64) -> Result<Held> {
         let wanted = Lease {
             name: name.into(),
@@ -135,7 +153,23 @@ impl Deck {
         }
     }
 
-    async fn held_by(&self, lease: &Lease) -> Fault {
+    /// Gives back what processes that are gone still held: their leases, and the ports of dispatches that were never begun or have ended.
+    pub(super) async fn free_what_the_dead_held(&self) -> Result<()> {
+        let open: BTreeSet<String> = self.store.open_dispatches().await?.into_iter().map(|dispatch| dispatch.id).collect();
+        for lease in self.store.leases().await? {
+            if HolderLock::look(&self.home, &lease.holder) == Liveness::Dead {
+                self.store.release_lease(&lease).await?;
+            } else if lease.name.starts_with("swarm/") && !open.contains(&lease.run) {
+                // One whose beat stands still although its holder lives: the answer to taking it, or to giving it back, was lost.
+                if let Ok(held) = self.acquire(&lease.name, "give back what nobody uses", &lease.run, 0).await {
+                    held.release().await?;
+                }
+            }
+        }
+        self.store.free_ports_of_nobody().await
+    }
+
+    pub(super) async fn held_by(&self, lease: &Lease) -> Fault {
         let swarm = match lease.name.strip_prefix("swarm/") {
             Some(id) => self.store.by_id(id).await.ok().flatten().map(|object| object.name),
             None => None,
@@ -145,7 +179,7 @@ impl Deck {
         let under_way = self.store.dispatch(&lease.run).await.ok().flatten().map(|dispatch| dispatch.phase.word().to_string());
         let step = under_way.or_else(|| Some(lease.step.clone()).filter(|step| !step.is_empty()));
         let step = step.map(|step| format!(", step {step}")).unwrap_or_default();
-        Fault::refused(format!("{} is held by {}{what}{step}", swarm.as_ref().unwrap_or(&lease.name), lease.who))
-            .next("wait for it, or cancel it: swarmdeck get dispatches")
+        Fault::busy(format!("{} is held by {}{what}{step}", swarm.as_ref().unwrap_or(&lease.name), lease.who))
+            .next("wait for it (--on-busy wait), or go instead of it (--on-busy supersede)")
     }
 }

@@ -7,8 +7,22 @@ use crate::model::{Fault, Result};
 use serde_json::{Value, json};
 
 /// What can be listed.
-pub const KINDS: [&str; 12] =
-    ["procs", "swarms", "hosts", "squads", "apps", "buildpacks", "ingredients", "balancers", "builds", "releases", "dispatches", "leases"];
+pub const KINDS: [&str; 14] = [
+    "procs",
+    "swarms",
+    "hosts",
+    "squads",
+    "apps",
+    "buildpacks",
+    "ingredients",
+    "balancers",
+    "builds",
+    "releases",
+    "dispatches",
+    "leases",
+    "holds",
+    "waves",
+];
 
 impl Deck {
     /// Objects of a kind, each one JSON object; `name` narrows to names that hold it.
@@ -27,12 +41,14 @@ impl Deck {
             "release" => self.list_releases(&catalog, name).await?,
             "dispatche" | "dispatch" => self.list_dispatches().await?,
             "lease" => self.store.leases().await?.iter().map(|lease| json!({"name": lease.name, "who": lease.who, "why": lease.why, "step": lease.step, "beat": lease.beat, "epoch": lease.epoch})).collect(),
+            "hold" => self.list_holds().await?,
+            "wave" => self.list_waves().await?,
             _ => return Err(Fault::bad(format!("there is nothing called '{kind}' to list")).next(format!("one of: {}", KINDS.join(", ")))),
         };
         let wanted = |row: &Value| match name {
             None => true,
             Some(name) if kind.starts_with("release") => !name.is_empty(),
-            Some(name) => ["name", "swarm", "id", "host", "app", "number"]
+            Some(name) => ["name", "swarm", "id", "host", "app", "number", "object"]
                 .iter()
                 .any(|key| row.get(key).is_some_and(|value| as_text(value).contains(name))),
         };
@@ -68,7 +84,8 @@ impl Deck {
             .map(|swarm| {
                 json!({
                     "name": swarm.name, "state": swarm.state.word(), "ready": swarm.ready, "size": swarm.size, "version": swarm.version,
-                    "running": swarm.running, "release": swarm.release, "not_live_yet": swarm.not_live, "pool": swarm.pool, "balancer": swarm.balancer,
+                    "running": swarm.running, "release": swarm.release, "not_live_yet": swarm.not_live,
+                    "held": swarm.held.iter().map(|hold| hold.name.clone()).collect::<Vec<_>>(), "pool": swarm.pool, "balancer": swarm.balancer,
                     "last_ms": swarm.last_ms, "id": swarm.id,
                 })
             })
@@ -147,15 +164,35 @@ impl Deck {
         Ok(rows)
     }
 
+    async fn list_holds(&self) -> Result<Vec<Value>> {
+        let all = self.holds().await?;
+        Ok(all
+            .iter()
+            .map(|hold| {
+                json!({
+                    "name": hold.name, "on": hold.on, "object": hold.object, "who": hold.who, "why": hold.why, "since_ms": hold.since_ms,
+                    "until_ms": hold.until_ms, "id": hold.id,
+                })
+            })
+            .collect())
+    }
+
     async fn list_dispatches(&self) -> Result<Vec<Value>> {
-        let all = self.store.dispatches(None, 200).await?;
+        let mut all = self.store.dispatches(None, 200).await?;
+        let mut waits = std::collections::BTreeMap::new();
+        for dispatch in all.iter_mut().filter(|dispatch| dispatch.outcome.is_none()) {
+            dispatch.steps = self.store.steps(&dispatch.id).await?;
+            if let Some(waiting) = self.waiting(dispatch).await {
+                waits.insert(dispatch.number, waiting.json(self.now_ms()));
+            }
+        }
         Ok(all
             .iter()
             .map(|dispatch| {
                 json!({
                     "number": dispatch.number, "swarm": dispatch.swarm, "verb": dispatch.verb, "version": dispatch.to_version, "who": dispatch.who,
                     "why": dispatch.why, "phase": dispatch.phase.word(), "result": dispatch.outcome.map_or("under way", |outcome| outcome.word()),
-                    "started_ms": dispatch.started_ms, "ended_ms": dispatch.ended_ms, "id": dispatch.id,
+                    "started_ms": dispatch.started_ms, "ended_ms": dispatch.ended_ms, "waiting": waits.get(&dispatch.number), "id": dispatch.id,
                 })
             })
             .collect())
@@ -169,7 +206,8 @@ impl Deck {
                 let dispatch = self.dispatch_named(name).await?;
                 let plan = self.stored_plan(&dispatch.id).await.ok();
                 let events = self.store.events_of(&dispatch.id, 1000).await?;
-                return Ok(json!({"dispatch": dispatch, "plan": plan, "events": events}));
+                let waiting = self.waiting(&dispatch).await.map(|waiting| waiting.json(self.now_ms()));
+                return Ok(json!({"dispatch": dispatch, "waiting": waiting, "plan": plan, "events": events}));
             }
             "build" => {
                 let all = self.store.builds(1000).await?;

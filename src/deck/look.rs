@@ -1,10 +1,13 @@
 //! What a face sees: one immutable snapshot of everything, and the parts that are asked for one by one. Plain data.
 
 use crate::model::entity::{App, Balancer, Buildpack, Env, Host, Mapping, Squad};
+use crate::model::hold::Hold;
 use crate::model::record::{Dispatch, Event};
 use crate::model::release::{Build, BuildStatus};
+use crate::model::stray::Stray;
+use crate::model::waiting::Waiting;
 use crate::model::world::World;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Everything that is known now. Cheap to clone and to compare by `version`.
@@ -36,6 +39,14 @@ pub struct Look {
     pub events: Vec<Event>,
     /// The newest event's number.
     pub last_event: i64,
+    /// What is out of place, those that need somebody most first.
+    pub strays: Vec<Stray>,
+    /// Ids of the dispatches that this process carries.
+    pub carried: BTreeSet<String>,
+    /// What dispatches under way wait for, by id.
+    pub waits: BTreeMap<String, Waiting>,
+    /// The holds that count, the newest first.
+    pub holds: Vec<Hold>,
     /// What needs the operator, worst first.
     pub needs: Vec<Need>,
     /// Next things to try, shown in the footer by the demo; empty otherwise.
@@ -112,6 +123,8 @@ pub struct SwarmLook {
     pub procs: Vec<(String, String)>,
     /// What is saved but not live: `2 edits`, `version`, `ingredient db`, `dispatch 412`; "" when nothing.
     pub not_live: String,
+    /// The holds that keep it from being dispatched: the fleet's, its squad's, its own.
+    pub held: Vec<Hold>,
     /// When something last happened to it, ms; 0 never.
     pub last_ms: i64,
     /// The dispatch under way, or "".
@@ -163,6 +176,10 @@ pub enum Target {
     Dispatch(String),
     Ingredient(String),
     Event(i64),
+    /// Place and name of something out of place.
+    Stray(String, String),
+    /// All that is out of place, as one.
+    Strays,
     Nothing,
 }
 
@@ -211,8 +228,12 @@ pub struct DispatchRequest {
     pub why: String,
     /// Build again even where a build could be reused.
     pub rebuild: bool,
+    /// Leave orphans of the swarm's earlier names as they are.
+    pub leave_orphans: bool,
     /// Some = roll back: to this release, or ("") to the one that ran before.
     pub rollback_to: Option<String>,
+    /// Ports that are spoken for, by host name: those of plans that go with this one.
+    pub taken: BTreeMap<String, BTreeSet<u16>>,
     /// The release that runs now, not a new one: `size`, `restart` and the like. One that never ran is built as usual.
     pub same_release: bool,
     /// Procs that are replaced although they are of the right release.

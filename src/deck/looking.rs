@@ -3,9 +3,11 @@
 use super::look::{BuildLook, IngredientLook, Look, Need, SwarmLook, SwarmState, Target};
 use super::{Catalog, Deck, Entry, locked};
 use crate::model::entity::Swarm;
+use crate::model::hold::{self, Hold, HoldOn};
 use crate::model::merge;
 use crate::model::record::{Dispatch, Event, Outcome};
 use crate::model::release::Release;
+use crate::model::stray::{Stray, StrayKind};
 use crate::model::world::{HostState, Owner, Proc, ProcState, World};
 use crate::model::{FaultKind, Result};
 use std::collections::HashMap;
@@ -88,9 +90,19 @@ impl Deck {
         }
         dispatches.sort_by_key(|dispatch| (dispatch.outcome.is_some(), -dispatch.number));
         let events = self.newest_events(&old).await?;
+        let holds = self.holds().await?;
+        let mut waits = std::collections::BTreeMap::new();
+        for dispatch in dispatches.iter().filter(|dispatch| dispatch.outcome.is_none()) {
+            if let Some(waiting) = self.waiting(dispatch).await {
+                waits.insert(dispatch.id.clone(), waiting);
+            }
+        }
         let mut swarms = Vec::new();
         for entry in &catalog.swarms {
-            swarms.push(self.swarm_look(&catalog, entry, &world, &dispatches).await?);
+            let mut swarm = self.swarm_look(&catalog, entry, &world, &dispatches).await?;
+            let squad = super::hold::squad_id(&catalog, &entry.body.squad);
+            swarm.held = hold::over_swarm(&holds, &entry.id, &squad, self.now_ms()).into_iter().cloned().collect();
+            swarms.push(swarm);
         }
         let ingredients = catalog.ingredients.iter().map(|entry| IngredientLook {
             id: entry.id.clone(),
@@ -106,6 +118,7 @@ impl Deck {
             who_changed: entry.changed_by.clone(),
         });
         let builds = self.store.builds(BUILDS).await?.into_iter().map(|build| BuildLook { status: build.status, build });
+        let strays = self.strays_in(&catalog, &world).await?;
         let version = *self.version.borrow() + 1;
         let look = Look {
             version,
@@ -114,7 +127,11 @@ impl Deck {
             who: self.who.clone(),
             can_write: self.store.look_only().is_none(),
             hosts: catalog.hosts()?,
-            needs: needs(&swarms, &dispatches, &world),
+            needs: needs(&swarms, &dispatches, &world, &strays, &holds),
+            strays,
+            holds,
+            waits,
+            carried: self.carrying().into_iter().collect(),
             last_event: events.first().map_or(0, |event| event.seq),
             ingredients: ingredients.collect(),
             builds: builds.collect(),
@@ -218,6 +235,7 @@ impl Deck {
             ready: u32::try_from(ready).unwrap_or(u32::MAX),
             procs: procs.iter().map(|proc| (proc.host.clone(), proc.name.clone())).collect(),
             not_live,
+            held: Vec::new(),
             last_ms: last.unwrap_or(0).max(run.map_or(0, |run| run.at_ms)),
             dispatch: open.map(|open| open.id.clone()).unwrap_or_default(),
             who_changed: entry.changed_by.clone(),
@@ -227,6 +245,9 @@ impl Deck {
 
     /// What is saved but does not run, in a few words.
     async fn not_live(&self, catalog: &Catalog, swarm: &Swarm, release: &Release) -> Result<String> {
+        if (&swarm.app, &swarm.config_name, &swarm.proc_name) != (&release.app, &release.config_name, &release.proc_name) {
+            return Ok(format!("was {}-{}-{}", release.app, release.config_name, release.proc_name));
+        }
         if swarm.version != release.version {
             return Ok(format!("version {}", swarm.version));
         }
@@ -279,7 +300,7 @@ impl Deck {
 }
 
 /// What needs the operator, worst first.
-fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World) -> Vec<Need> {
+fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World, strays: &[Stray], holds: &[Hold]) -> Vec<Need> {
     let mut all = Vec::new();
     for swarm in swarms.iter().filter(|swarm| matches!(swarm.state, SwarmState::Failing | SwarmState::Short)) {
         let bad = swarm.procs.iter().filter_map(|(host, name)| world.hosts.get(host)?.procs.iter().find(|proc| &proc.name == name));
@@ -314,11 +335,23 @@ fn needs(swarms: &[SwarmLook], dispatches: &[Dispatch], world: &World) -> Vec<Ne
         );
         all.push(Need { glyph: '~', object: short, target: Target::Dispatch(dispatch.id.clone()), text, since_ms: dispatch.started_ms });
     }
-    let count = |owner: Owner| world.procs().filter(|proc| proc.owner == owner).count();
-    let (orphans, foreign) = (count(Owner::Orphan), count(Owner::Foreign));
-    if orphans > 0 {
-        let text = format!("{orphans} orphan, {foreign} foreign");
-        all.push(Need { glyph: '.', object: format!("{} strays", orphans + foreign), target: Target::Nothing, text, since_ms: 0 });
+    for hold in holds {
+        let target = match hold.on {
+            HoldOn::Swarm => Target::Swarm(hold.id.clone()),
+            HoldOn::Squad => Target::Squad(hold.object.clone()),
+            HoldOn::Host => Target::Host(hold.object.clone()),
+            HoldOn::Fleet => Target::Nothing,
+        };
+        let object = hold.object.split('@').next().unwrap_or_default().to_string();
+        let text = format!("HELD by {}, {}: {}", hold.who, hold.name, hold.why);
+        all.push(Need { glyph: '.', object, target, text, since_ms: hold.since_ms });
+    }
+    let trouble: Vec<&Stray> = strays.iter().filter(|stray| !stray.ignored).collect();
+    if !trouble.is_empty() {
+        let counts = StrayKind::ALL.map(|kind| (kind.word(), trouble.iter().filter(|stray| stray.kind == kind).count()));
+        let text: Vec<String> = counts.iter().filter(|(_, n)| *n > 0).map(|(word, n)| format!("{n} {word}")).collect();
+        let object = format!("{} strays", trouble.len());
+        all.push(Need { glyph: '.', object, target: Target::Strays, text: text.join(", "), since_ms: 0 });
     }
     all
 }

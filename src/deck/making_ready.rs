@@ -4,9 +4,10 @@ use super::hearing::DeckEar;
 use super::leasing::Held;
 use super::{Catalog, Deck};
 use crate::balancers::Snapshot;
-use crate::dispatch::hands::{Reach, RealHands};
+use crate::dispatch::hands::{OtherPool, Reach, RealHands};
 use crate::dispatch::machine;
 use crate::dispatch::rules;
+use crate::hosts::Link;
 use crate::model::record::{Audit, Dispatch, Phase};
 use crate::model::release::Release;
 use crate::model::world::World;
@@ -15,6 +16,13 @@ use crate::plan::Plan;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A link by which a dispatch acts: a debug build can be made to stop there.
+fn acting(link: Arc<dyn Link>) -> Arc<dyn Link> {
+    #[cfg(debug_assertions)]
+    let link = crate::dispatch::stop_at::watched(link);
+    link
+}
 
 impl Deck {
     pub(super) async fn release_of(&self, plan: &Plan) -> Result<Arc<Release>> {
@@ -25,11 +33,19 @@ impl Deck {
     /// The highest epoch that any host or balancer host of the plan has seen; one that does not answer says nothing here, and its
     /// own step fails.
     pub(super) async fn highest_fence(&self, catalog: &Catalog, plan: &Plan, world: &World) -> u64 {
-        let hosts = rules::highest_fence(&plan.known_hosts(), &plan.swarm_id, world);
-        let Some(pool) = &plan.pool else { return hosts };
-        let Ok(opened) = self.open_change(catalog, pool).await else { return hosts };
-        let fence = self.pool_fence(&opened, &pool.balancer, &pool.pool, 0);
-        hosts.max(opened.balancer.raise(&fence).await.unwrap_or(0))
+        let mut highest = rules::highest_fence(&plan.known_hosts(), &plan.swarm_id, world);
+        if let Some(pool) = &plan.pool
+            && let Ok(opened) = self.open_change(catalog, pool, |link| link).await
+        {
+            let fence = self.pool_fence(&opened, &pool.balancer, &pool.pool, 0);
+            highest = highest.max(opened.balancer.raise(&fence).await.unwrap_or(0));
+        }
+        for pool in &plan.other_pools {
+            if let Ok(opened) = self.open_balancer(catalog, &pool.balancer).await {
+                highest = highest.max(self.pool_epoch(&opened, &pool.balancer, &pool.pool).await.unwrap_or(0));
+            }
+        }
+        highest
     }
 
     /// Port leases, and the pool as it is before, byte for byte.
@@ -41,8 +57,13 @@ impl Deck {
         for (host_id, ports) in &ports {
             self.store.take_ports(host_id, ports, &plan.id).await?;
         }
+        for pool in &plan.other_pools {
+            let opened = self.open_balancer(catalog, &pool.balancer).await?;
+            let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
+            self.store.keep("pool before", &format!("{}/{}", plan.id, pool.place()), &before, self.now_ms()).await?;
+        }
         let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
-        let opened = self.open_change(catalog, pool).await?;
+        let opened = self.open_change(catalog, pool, |link| link).await?;
         let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
         self.store.keep("pool before", &plan.id, &before, self.now_ms()).await?;
         self.owe_pool(plan).await?;
@@ -64,7 +85,7 @@ impl Deck {
         for name in plan.known_hosts() {
             let reached = async {
                 let host = catalog.host(&name)?;
-                let link = self.links.link(&host).await?;
+                let link = acting(self.links.link(&host).await?);
                 let address = self.address(&host).await;
                 Ok::<_, Fault>(Reach { host, link, address })
             };
@@ -75,9 +96,17 @@ impl Deck {
             }
         }
         let opened = match &plan.pool {
-            Some(pool) => Some(self.open_change(catalog, pool).await?),
+            Some(pool) => Some(self.open_change(catalog, pool, acting).await?),
             None => None,
         };
+        let mut others = Vec::new();
+        for change in &plan.other_pools {
+            let opened = self.open_balancer(catalog, &change.balancer).await?;
+            let before: Option<Snapshot> = self.store.kept("pool before", &format!("{}/{}", plan.id, change.place())).await?;
+            // An empty one would leave alone what is to be put back.
+            let before = before.ok_or_else(|| Fault::failed(format!("what pool {} held before is not kept any more", change.place())))?;
+            others.push(OtherPool { change: change.clone(), root: opened.root(), balancer: opened.balancer, before });
+        }
         let artifact =
             crate::build::Artifacts::of(&self.workspace)?.open(&release.artifact).unwrap_or_else(|_| PathBuf::from("/nonexistent"));
         Ok(RealHands {
@@ -89,6 +118,7 @@ impl Deck {
             balancer_root: opened.as_ref().map(super::balancing::Opened::root).unwrap_or_default(),
             balancer: opened.map(|opened| opened.balancer),
             before,
+            others,
             artifact,
             ear: Arc::new(DeckEar { deck: self.clone(), plan: Arc::clone(plan) }),
         })

@@ -1,14 +1,18 @@
 //! The whole thing without a face: open, look, verbs.
 
+mod adopting;
 mod apply;
 mod balancing;
+mod busy;
 mod carry;
 mod catalog;
 mod debts;
 pub mod demo;
 mod edit;
 mod following;
+mod handing_over;
 mod hearing;
+mod hold;
 mod journal;
 mod leasing;
 mod listing;
@@ -17,21 +21,29 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+pub mod outlet;
 mod pools;
 mod prepare;
 mod proc_verbs;
+mod renames;
+mod retiring;
+mod strays;
 pub mod verbs;
+pub mod wave;
 
 #[cfg(test)]
 mod tests;
 
 pub use apply::{Applied, ObjectChange};
+pub use busy::{Hear, OnBusy, Said};
 pub use carry::{Carried, Stop, Upkept};
 pub use catalog::{Catalog, Entry};
 pub use listing::{KINDS, as_text};
 pub use pools::{PoolPlan, PoolVerb};
 pub use prepare::Lines;
 pub use proc_verbs::UptestReport;
+pub use renames::Orphaned;
+pub use strays::StrayPlan;
 
 pub use crate::hosts::{NoPrompt, Prompt, Question, Secret};
 pub use crate::store::Home;
@@ -97,6 +109,12 @@ pub struct Inner {
     /// Dispatches that this process carries, by id.
     carried: Mutex<HashMap<String, mpsc::Sender<crate::dispatch::driver::Wish>>>,
     hints: Mutex<Vec<String>>,
+    /// Dispatches that are being handed to a process without a screen.
+    handing: Mutex<std::collections::HashSet<String>>,
+    /// What is said when the screen is gone: who carries on what was left going.
+    farewells: Mutex<Vec<String>>,
+    /// True when builds of this process shall end.
+    no_builds: watch::Sender<bool>,
     /// Releases that were read; they never change.
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
@@ -140,6 +158,9 @@ impl Deck {
             bell: Notify::new(),
             carried: Mutex::default(),
             hints: Mutex::default(),
+            handing: Mutex::default(),
+            farewells: Mutex::default(),
+            no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
         };
@@ -168,6 +189,11 @@ impl Deck {
     /// Has every host asked soon.
     pub fn observe_soon(&self) {
         self.observe_now.notify_one();
+    }
+
+    /// What is to be said when the screen is gone.
+    pub fn farewells(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.farewells))
     }
 
     /// What the footer says to try next.

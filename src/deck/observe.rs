@@ -26,20 +26,24 @@ impl Deck {
         Ok(seen)
     }
 
-    /// Asks hosts and pools now: those of a swarm, or all.
+    /// Asks hosts and pools now: all, or those of a swarm: its squad's, and wherever procs that concern it were last seen.
     pub async fn observe(&self, catalog: &Catalog, swarm: Option<&Swarm>) -> Result<World> {
-        let hosts = match swarm {
-            Some(swarm) => catalog.squad_hosts(&swarm.squad)?,
-            None => catalog.hosts()?,
+        let pools_of = |wanted: Option<&Swarm>| -> BTreeSet<(String, String)> {
+            let swarms = catalog.swarms.iter().filter(|entry| wanted.is_none_or(|swarm| swarm.full_name() == entry.body.full_name()));
+            swarms.filter_map(|entry| Some((entry.body.balancer.clone()?, entry.body.pool.clone()?))).collect()
         };
-        let pools: BTreeSet<(String, String)> = catalog
-            .swarms
-            .iter()
-            .filter(|entry| swarm.is_none_or(|swarm| swarm.full_name() == entry.body.full_name()))
-            .filter_map(|entry| Some((entry.body.balancer.clone()?, entry.body.pool.clone()?)))
-            .collect();
         let kept = self.read_seen().await?;
         let before = self.last_world().await;
+        let (mut hosts, mut pools) = (catalog.hosts()?, pools_of(swarm));
+        if let Some(swarm) = swarm {
+            let concerned = super::strays::hosts_concerned(catalog, swarm, &before);
+            hosts.retain(|host| host.squad == swarm.squad || concerned.contains(&host.name));
+            if super::strays::has_orphans(catalog, swarm, &before) {
+                // They may be in any pool.
+                pools = pools_of(None);
+            }
+        }
+        pools.extend(self.former_pools(catalog).await?.into_iter().map(|former| (former.balancer, former.pool)));
         let (seen, pools) = tokio::join!(self.ask_hosts(catalog, &hosts), self.ask_pools(catalog, &pools));
         let mut world = (*self.last_world().await).clone();
         let known: BTreeSet<String> = catalog.hosts()?.into_iter().map(|host| host.name).collect();
@@ -160,7 +164,7 @@ fn mark_routed(installation: &str, catalog: &Catalog, world: &mut World) {
     }
 }
 
-fn swarms(catalog: &Catalog) -> Vec<Swarm> {
+pub(super) fn swarms(catalog: &Catalog) -> Vec<Swarm> {
     catalog.swarms.iter().map(|entry| Swarm { id: Some(entry.id.clone()), ..entry.body.clone() }).collect()
 }
 

@@ -5,12 +5,14 @@ use super::balancing::{Opened, agreed};
 use super::leasing::Held;
 use super::{Catalog, Deck, Entry};
 use crate::balancers::{Fence, HostNodes, NodeState, Owner, Snapshot, Was, up};
+use crate::hosts::Link;
 use crate::model::entity::Swarm;
 use crate::model::shown::shown_lines;
 use crate::model::{Fault, FaultKind, Result, document};
 use crate::plan::{Plan, PoolChange};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is kept of a balancer host that a change left out.
@@ -218,8 +220,13 @@ impl Deck {
     }
 
     /// The balancer of a change, without the hosts that the change leaves out.
-    pub(super) async fn open_change(&self, catalog: &Catalog, change: &PoolChange) -> Result<Opened> {
-        self.open_balancer_on(catalog, &change.balancer, |host| !change.left_out.iter().any(|left| left == host)).await
+    pub(super) async fn open_change(
+        &self,
+        catalog: &Catalog,
+        change: &PoolChange,
+        over: fn(Arc<dyn Link>) -> Arc<dyn Link>,
+    ) -> Result<Opened> {
+        self.open_balancer_over(catalog, &change.balancer, |host| !change.left_out.iter().any(|left| left == host), over).await
     }
 
     /// Writes down that the hosts which a plan leaves out are owed what it changes: before it changes anything.

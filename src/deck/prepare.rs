@@ -1,9 +1,9 @@
 //! Resolve, build, release, plan: everything before anything on a host changes.
 
-use super::Deck;
 use super::catalog::{Catalog, Entry};
 use super::leasing::Held;
 use super::look::{DispatchRequest, LogLine, Replaced};
+use super::{Deck, Said};
 use crate::build::{self, BuildpackRef, Identity, Job, LogSink};
 use crate::hosts::procs;
 use crate::model::entity::{App, NoUptests, Swarm};
@@ -11,11 +11,12 @@ use crate::model::merge;
 use crate::model::procfile::Procfile;
 use crate::model::record::Event;
 use crate::model::release::{Build, BuildStatus, Release};
+use crate::model::waiting::Waiting;
 use crate::model::{Fault, FaultKind, Result};
 use crate::plan::{self, Plan, Replace, Want};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Where lines of what is under way go; nobody listening is fine.
 pub type Lines = mpsc::Sender<LogLine>;
@@ -89,6 +90,19 @@ impl Deck {
         let gone =
             |what: &str| Fault::failed(format!("the {what} of release {id} is not kept any more")).next("dispatch its version instead");
         let release = self.store.release(&id).await?.ok_or_else(|| gone("record"))?;
+        let (then, now) =
+            ((&release.app, &release.config_name, &release.proc_name), (&entry.body.app, &entry.body.config_name, &entry.body.proc_name));
+        if then != now {
+            return Err(Fault::refused(format!(
+                "release {} ran as {}-{}-{}; the swarm is {} now",
+                short(&id),
+                then.0,
+                then.1,
+                then.2,
+                entry.name
+            ))
+            .next("dispatch its version instead, or change the swarm's app, config and proc back first"));
+        }
         let build = self.store.build(&release.build).await?.ok_or_else(|| gone("build"))?;
         build::Artifacts::of(&self.workspace)?.open(&release.artifact).map_err(|_| gone("artifact"))?;
         Ok((release, build, true))
@@ -159,17 +173,19 @@ impl Deck {
             return Ok((build, true));
         }
         // One process builds an identity at a time; the others wait for it, visibly, and share what comes of it.
-        let mut waiting_since = None;
+        let (mut waiting_since, mut said, mut stop) = (None, Said::default(), self.no_builds.subscribe());
+        let lease = format!("build/{}", identity.identity);
         let held = loop {
-            match self.acquire(&format!("build/{}", identity.identity), &format!("build of {} {}", job.app, job.version), &job.id, 0).await
-            {
+            match self.acquire(&lease, &format!("build of {} {}", job.app, job.version), &job.id, 0).await {
                 Ok(held) => break held,
-                Err(fault) if fault.kind == FaultKind::Refused => {
-                    if waiting_since.is_none() {
-                        say(&format!("waiting: {}", fault.what));
-                        waiting_since = Some(self.now_ms());
+                Err(fault) if fault.kind == FaultKind::Busy => {
+                    let since_ms = *waiting_since.get_or_insert_with(|| self.now_ms());
+                    let waiting = self.build_wait(&lease, &identity, &job, since_ms).await?;
+                    said.say(waiting, self.now_ms(), &|waiting| say(&waiting.line(self.now_ms())));
+                    tokio::select! {
+                        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                        _ = stop.wait_for(|stop| *stop) => return Err(fault.at("build").next("it was given up; nothing was begun")),
                     }
-                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 Err(fault) => return Err(fault),
             }
@@ -177,6 +193,21 @@ impl Deck {
         let result = self.built_under(&held, &job, &identity, again, waiting_since, sink).await;
         held.release().await?;
         result
+    }
+
+    /// Whose build is waited for, and how long it may take yet.
+    async fn build_wait(&self, lease: &str, identity: &Identity, job: &Job, since_ms: i64) -> Result<Waiting> {
+        let by = self.store.lease(lease).await?;
+        let on = by.map_or_else(|| format!("{} {}", job.app, job.version), |by| format!("{} by {}", by.why, by.who));
+        let begun = self.store.build_by_identity(&identity.identity, BuildStatus::Started).await?;
+        let limit = i64::try_from(job.limit.as_millis()).unwrap_or(i64::MAX);
+        let until_ms = begun.map_or(0, |begun| begun.started_ms.saturating_add(limit));
+        Ok(Waiting { what: "build".into(), on, since_ms, until_ms })
+    }
+
+    /// Ends every build of this process, and every wait for one.
+    pub fn end_builds(&self) {
+        self.no_builds.send_replace(true);
     }
 
     /// Under the lease of its identity: what was waited for, or a build of our own.
@@ -242,9 +273,7 @@ impl Deck {
         };
         self.store.put_build(&build).await?;
         self.build_event(&build, "").await?;
-        // Dropping the sender would cancel it.
-        let (_cancel, cancelled) = watch::channel(false);
-        let done = build::build(job, &self.workspace, sink, cancelled).await;
+        let done = build::build(job, &self.workspace, sink, self.no_builds.subscribe()).await;
         build.ended_ms = self.now_ms();
         let result = done.and_then(|built| {
             let artifact = build::Artifacts::of(&self.workspace)?.open(&built.artifact)?;
@@ -349,7 +378,7 @@ impl Deck {
         reused: bool,
     ) -> Result<Plan> {
         let swarm = &entry.body;
-        let hosts = catalog.squad_hosts(&swarm.squad)?;
+        let hosts = self.without_held(catalog.squad_hosts(&swarm.squad)?).await?;
         if hosts.is_empty() && size > 0 {
             return Err(Fault::refused(format!("squad {} has no hosts", swarm.squad)).at("plan").next("add hosts to it"));
         }
@@ -359,7 +388,10 @@ impl Deck {
             Some(run) => self.store.release(&run.release_id).await?,
             None => None,
         };
-        let leased = self.leased_ports(&hosts).await?;
+        let mut leased = self.leased_ports(&hosts).await?;
+        for (host, ports) in &request.taken {
+            leased.entry(host.clone()).or_default().extend(ports);
+        }
         let indebted = self.indebted().await?;
         let ingredients = catalog.ingredients_of(swarm)?;
         let compiled = merge::compile(&build.env, ingredients.iter().map(|entry| &entry.body), swarm);
@@ -368,7 +400,9 @@ impl Deck {
             let origin = if file == "env" { compiled.env_origin(key) } else { compiled.config_origin(&path) };
             origin.map_or_else(|| "earlier release".to_string(), |origin| origin.layer.to_string())
         };
-        let plan = plan::make(&Want {
+        let former: Vec<(String, String)> =
+            self.former_pools(catalog).await?.into_iter().map(|former| (former.balancer, former.pool)).collect();
+        let mut plan = plan::make(&Want {
             id: &self.new_id(),
             verb: request.verb(),
             who: &self.who,
@@ -384,6 +418,8 @@ impl Deck {
             hosts: &hosts,
             world: &world,
             leased: &leased,
+            former: &former,
+            leave_orphans: request.leave_orphans,
             layer: &layer,
             show: &|key, value| self.shown(key, value),
             replace: request.replace.as_ref().map_or(Replace::None, |replaced| match replaced {
@@ -394,6 +430,8 @@ impl Deck {
             go_on: request.go_on,
         })?;
         self.refuse_taken(catalog, plan.pool.as_ref()).await?;
+        self.refuse_unclaimed(&plan, &world)?;
+        self.show_holds(catalog, entry, &mut plan).await?;
         Ok(plan)
     }
 

@@ -30,6 +30,7 @@ impl Deck {
     pub async fn proc_verb(&self, verb: &str, host: &str, name: &str, why: &str) -> Result<String> {
         let catalog = self.catalog().await?;
         let host = catalog.host(host)?;
+        self.refuse_held(&host).await?;
         let seen = self.observe_host(&catalog, &host).await?;
         let proc = seen.procs.iter().find(|proc| proc.name == name).cloned().ok_or_else(|| {
             let known: Vec<&str> = seen.procs.iter().map(|proc| proc.name.as_str()).collect();
@@ -107,7 +108,7 @@ impl Deck {
         ))
     }
 
-    fn stop_timeout(&self, catalog: &Catalog, proc: &Proc) -> Duration {
+    pub(super) fn stop_timeout(&self, catalog: &Catalog, proc: &Proc) -> Duration {
         let swarm = proc.stamp.as_ref().and_then(|stamp| catalog.swarm(&stamp.swarm).ok());
         swarm.map_or(Duration::from_secs(10), |entry| entry.body.stop_timeout.0)
     }
@@ -125,6 +126,15 @@ impl Deck {
             opened.balancer.set(pool, &nodes, &fence).await?;
         }
         Ok(())
+    }
+
+    /// The highest epoch that a host of a pool's balancer has seen.
+    pub(super) async fn pool_epoch(&self, opened: &super::balancing::Opened, name: &str, pool: &str) -> Result<u64> {
+        let key = format!("pool/{name}/{pool}");
+        opened
+            .balancer
+            .raise(&crate::balancers::Fence { installation: self.store.installation().to_string(), key, epoch: 0, root: opened.root() })
+            .await
     }
 
     /// Runs a swarm's uptests on its procs that run, now.
@@ -221,25 +231,40 @@ impl Deck {
     /// Puts on a host what it is missing; says each thing that was done.
     pub async fn host_provision(&self, name: &str, why: &str) -> Result<Vec<String>> {
         let host = self.any_host(name).await?;
+        self.refuse_held(&host).await?;
         let link = self.links.link(&host).await?;
+        // Whoever it belongs to, looking is free; changing it is not.
+        if let Some(other) = procs::holder(link.as_ref(), &host.root).await?.filter(|holder| holder != self.store.installation()) {
+            return Err(Fault::refused(format!("the host belongs to installation '{other}', this is '{}'", self.store.installation()))
+                .on(&host.name)
+                .at("provision")
+                .next(format!("swarmdeck hosts claim {}, if that installation no longer works with it", host.name)));
+        }
         let done = provision::provision(link.as_ref(), &host).await?;
         self.told("provision", &host.name, &format!("{} things done", done.len()), why).await?;
         self.observe_soon();
         Ok(done)
     }
 
-    /// Makes a host belong to this installation; answers with the one that had it.
-    pub async fn host_claim(&self, name: &str, why: &str) -> Result<Option<String>> {
+    /// The installation that a host belongs to; none: nobody's yet. Asked before it is claimed.
+    pub async fn host_holder(&self, name: &str) -> Result<Option<String>> {
         let host = self.any_host(name).await?;
         let link = self.links.link(&host).await?;
-        let before = procs::claim(link.as_ref(), &host.root, self.store.installation()).await?;
+        procs::holder(link.as_ref(), &host.root).await
+    }
+
+    /// Makes a host belong to this installation, if it still belongs to `holder`; answers with the one that had it.
+    pub async fn host_claim(&self, name: &str, holder: Option<&str>, why: &str) -> Result<Option<String>> {
+        let host = self.any_host(name).await?;
+        let link = self.links.link(&host).await?;
+        let before = procs::claim(link.as_ref(), &host.root, self.store.installation(), holder).await?;
         self.told("claim", &host.name, &format!("was of {}", before.as_deref().unwrap_or("nobody")), why).await?;
         self.observe_soon();
         Ok(before)
     }
 
     /// A host of a squad, or of a balancer.
-    async fn any_host(&self, name: &str) -> Result<Host> {
+    pub(super) async fn any_host(&self, name: &str) -> Result<Host> {
         let catalog = self.catalog().await?;
         let squads = catalog.hosts()?;
         for balancer in &catalog.balancers {

@@ -10,7 +10,7 @@ use crate::model::entity::Host;
 use crate::model::record::Phase;
 use crate::model::release::Release;
 use crate::model::{Fault, Result};
-use crate::plan::{Plan, PlannedProc};
+use crate::plan::{Plan, PlannedProc, PoolChange};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -38,6 +38,15 @@ pub trait Ear: Send + Sync {
     async fn evidence(&self, evidence: &Evidence);
 }
 
+/// A pool besides the plan's own that procs which go are taken out of.
+pub struct OtherPool {
+    pub change: PoolChange,
+    pub balancer: Arc<dyn Balancer>,
+    pub root: String,
+    /// As it was before, byte for byte.
+    pub before: Snapshot,
+}
+
 /// Everything that the steps of one dispatch need.
 pub struct RealHands {
     pub plan: Arc<Plan>,
@@ -50,6 +59,8 @@ pub struct RealHands {
     pub balancer_root: String,
     /// The pool as it was before, byte for byte.
     pub before: Snapshot,
+    /// The pools besides it that the plan takes nodes out of.
+    pub others: Vec<OtherPool>,
     /// The artifact's file in the local store.
     pub artifact: PathBuf,
     pub ear: Arc<dyn Ear>,
@@ -64,7 +75,10 @@ impl Hands for RealHands {
             Phase::Start => self.start(step).await,
             Phase::Prove => self.prove(step, give_up).await,
             Phase::Route => self.route(step.batch, lost).await,
-            Phase::Drain => self.drain(step.batch, lost, give_up).await,
+            Phase::Drain => match self.other(&step.place) {
+                Some((other, fence)) => self.drain_other(other, &fence, give_up).await,
+                None => self.drain(step.batch, lost, give_up).await,
+            },
             Phase::Promote => self.watch_over(step.batch, true, lost, give_up).await,
             Phase::Soak => self.watch_over(step.batch, false, lost, give_up).await,
             Phase::Retire => self.remove(&step.place, self.old_of(step), "retire").await,
@@ -112,22 +126,29 @@ impl RealHands {
         stage.ok_or_else(|| Fault::failed(format!("the plan says nothing of the pool in batch {}", batch + 1)))
     }
 
-    fn pool(&self) -> Result<(&Arc<dyn Balancer>, &crate::plan::PoolChange, balancers::Fence)> {
+    fn pool(&self) -> Result<(&Arc<dyn Balancer>, &PoolChange, balancers::Fence)> {
         let (Some(balancer), Some(pool)) = (&self.balancer, &self.plan.pool) else {
             return Err(Fault::failed("the plan has a pool and no balancer was opened for it"));
         };
-        let fence = balancers::Fence {
-            installation: self.installation.clone(),
-            key: format!("pool/{}/{}", pool.balancer, pool.pool),
-            epoch: self.epoch,
-            root: self.balancer_root.clone(),
-        };
-        Ok((balancer, pool, fence))
+        Ok((balancer, pool, self.pool_fence(pool, &self.balancer_root)))
+    }
+
+    fn pool_fence(&self, pool: &PoolChange, root: &str) -> balancers::Fence {
+        let (installation, key) = (self.installation.clone(), format!("pool/{}", pool.place()));
+        balancers::Fence { installation, key, epoch: self.epoch, root: root.to_string() }
+    }
+
+    fn other(&self, place: &str) -> Option<(&OtherPool, balancers::Fence)> {
+        let other = self.others.iter().find(|other| other.change.place() == place)?;
+        Some((other, self.pool_fence(&other.change, &other.root)))
     }
 
     async fn raise(&self, place: &str) -> Result<String> {
         if place.contains('/') {
-            let (balancer, _, fence) = self.pool()?;
+            let (balancer, fence) = match self.other(place) {
+                Some((other, fence)) => (&other.balancer, fence),
+                None => self.pool().map(|(balancer, _, fence)| (balancer, fence))?,
+            };
             let seen = balancer.raise(&fence).await?;
             if seen > self.epoch {
                 return Err(Fault::refused(format!("the pool is fenced at epoch {seen}, ours is {}: somebody else took over", self.epoch)));
@@ -216,12 +237,35 @@ impl RealHands {
         balancer.set(&pool.pool, &nodes, &fence).await?;
         balancer.verify(&pool.pool, &nodes).await?;
         let probed = probe(balancer.as_ref(), pool, &nodes).await?;
+        let drained = self.wait_for(balancer.as_ref(), &pool.pool, &removed, give_up).await?;
+        Ok(format!("{drained}{probed}"))
+    }
+
+    /// Takes what goes out of a pool besides the plan's own. Two balancers may write one and the same file: what was routed since stays.
+    async fn drain_other(&self, other: &OtherPool, fence: &balancers::Fence, give_up: watch::Receiver<bool>) -> Result<String> {
+        let pool = &other.change.pool;
+        let removed: BTreeSet<String> = other.change.removed().into_iter().cloned().collect();
+        let mut nodes = balancers::up(&other.balancer.nodes(pool).await?);
+        nodes.retain(|node| !removed.contains(node));
+        other.balancer.set(pool, &nodes, fence).await?;
+        other.balancer.verify(pool, &nodes).await?;
+        self.wait_for(other.balancer.as_ref(), pool, &removed, give_up).await
+    }
+
+    /// Until the connections of removed nodes are gone, at most `drain_timeout`.
+    async fn wait_for(
+        &self,
+        balancer: &dyn Balancer,
+        pool: &str,
+        removed: &BTreeSet<String>,
+        give_up: watch::Receiver<bool>,
+    ) -> Result<String> {
         let limit = Duration::from_millis(self.plan.timing.drain_timeout_ms);
-        let drained = unless(give_up, balancer.drained(&pool.pool, &removed, limit)).await??;
+        let drained = unless(give_up, balancer.drained(pool, removed, limit)).await??;
         Ok(if drained.gone() {
-            format!("{} old nodes out, their connections gone{probed}", removed.len())
+            format!("{} old nodes out, their connections gone", removed.len())
         } else {
-            format!("{} old nodes out; drain_timeout ended the wait for: {:?}{probed}", removed.len(), drained.left)
+            format!("{} old nodes out; drain_timeout ended the wait for: {:?}", removed.len(), drained.left)
         })
     }
 
@@ -249,6 +293,10 @@ impl RealHands {
 
     /// Byte for byte as before; in place, where old procs are gone already, as it was before this step.
     async fn put_pool_back(&self, step: &StepName) -> Result<String> {
+        if let Some((other, fence)) = self.other(&step.place) {
+            other.balancer.restore(&other.change.pool, &other.before, &fence).await?;
+            return Ok(format!("pool as before: {} nodes", other.change.before.len()));
+        }
         let (balancer, pool, fence) = self.pool()?;
         let nodes = match (self.plan.in_place, step.phase, step.batch.checked_sub(1)) {
             (true, Phase::Route, _) => Some(&self.stage(step.batch)?.drain),

@@ -121,10 +121,11 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
         }));
     };
     let pending = StepState::Pending;
-    let pool: Vec<String> =
-        plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(|pool| format!("{}/{}", pool.balancer, pool.pool)).collect();
+    let pool: Vec<String> = plan.pool.iter().filter(|_| !plan.is_pool_untouched()).map(crate::plan::PoolChange::place).collect();
+    let others: Vec<String> = plan.other_pools.iter().map(crate::plan::PoolChange::place).collect();
     let last = plan.batches() - 1;
-    add(0, Phase::Fence, plan.touched_hosts().into_iter().chain(pool.clone()).collect(), pending, "");
+    let pools = pool.iter().chain(&others).cloned();
+    add(0, Phase::Fence, plan.touched_hosts().into_iter().chain(pools).collect(), pending, "");
     add(0, Phase::Distribute, hosts(plan.start.iter()), pending, "");
     for batch in 0..=last {
         let of_batch = |procs: &'static str| {
@@ -140,7 +141,9 @@ pub fn steps(plan: &Plan) -> Vec<Step> {
         add(batch, Phase::Prove, hosts(of_batch("start").chain(kept)), pending, "");
         add(batch, Phase::Route, pool.clone(), pending, "");
         if !plan.in_place {
-            add(batch, Phase::Drain, pool.clone(), pending, "");
+            // Only when everything new serves, nobody needs the other pools any more.
+            let others = others.iter().filter(|_| batch == last);
+            add(batch, Phase::Drain, pool.iter().chain(others).cloned().collect(), pending, "");
         }
         if batch == 0 && plan.canary > 0 && last > 0 {
             add(batch, Phase::Promote, vec![String::new()], pending, "");

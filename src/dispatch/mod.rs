@@ -7,3 +7,5 @@ mod prove;
 pub mod rules;
 #[cfg(test)]
 mod simulation;
+#[cfg(debug_assertions)]
+pub mod stop_at;

@@ -26,7 +26,11 @@ impl Known<'_> {
 /// proc or squad changed. Foreign: everything else. With the swarm's full name when ours, and whose it is when foreign.
 pub fn owner(known: &Known, squad: &str, name: &str, dir: Option<&ProcDir>) -> (Owner, Option<String>, Option<String>) {
     let Some((dir, stamp)) = dir.and_then(|dir| dir.stamp().map(|stamp| (dir, stamp))) else {
-        let theirs = dir.is_some_and(|dir| dir.proc_yaml) && ProcName::parse(name).is_some();
+        // Its name alone is not enough: an operator's own program may be called anything.
+        let form = |dir: &ProcDir| {
+            dir.proc_yaml && (ProcName::parse(name).is_some() || !(dir.theirs("app_name").is_empty() || dir.theirs("proc_name").is_empty()))
+        };
+        let theirs = dir.is_some_and(form);
         return (Owner::Foreign, None, theirs.then(|| "velociraptor".to_string()));
     };
     if stamp.installation != known.installation {
@@ -62,10 +66,10 @@ pub fn not_seen(before: &[Proc]) -> Vec<Proc> {
     before.iter().map(|proc| Proc { state: ProcState::Unknown, pid: None, ..proc.clone() }).collect()
 }
 
-/// Whether each proc of ours is in its swarm's pool; unknown (none) without a pool, or when the pool was not read.
+/// Whether each proc of ours, orphans too, is in its swarm's pool; unknown (none) without a pool, or when the pool was not read.
 pub fn mark_routed(procs: &mut [Proc], address: &str, known: &Known, pools: &[PoolSeen]) {
     for proc in procs {
-        let swarm = proc.stamp.as_ref().filter(|_| proc.owner == Owner::Ours).and_then(|stamp| known.swarm(&stamp.swarm));
+        let swarm = proc.stamp.as_ref().filter(|_| proc.owner != Owner::Foreign).and_then(|stamp| known.swarm(&stamp.swarm));
         let pool = swarm.and_then(|swarm| {
             pools.iter().find(|seen| Some(&seen.balancer) == swarm.balancer.as_ref() && Some(&seen.pool) == swarm.pool.as_ref())
         });
@@ -92,31 +96,39 @@ fn of_process(known: &Known, host: &Host, process: &Process, dir: Option<&ProcDi
 }
 
 fn of_dir(known: &Known, host: &Host, dir: &ProcDir, clock: i64) -> Proc {
-    Proc { state: ProcState::Ghost, now: clock, ..named(known, host, &dir.name, Some(dir)) }
+    let description = match dir.proc_conf {
+        true => "a directory that Supervisor has no program for; its proc.conf would bring it back at the next reboot",
+        false => "a directory that Supervisor has no program for, without a proc.conf",
+    };
+    Proc { state: ProcState::Ghost, now: clock, description: description.into(), ..named(known, host, &dir.name, Some(dir)) }
 }
 
-/// Who it is: from the stamp where there is one, else from the six-part name, else the name alone (velociraptor.md part 1).
+/// Who it is: from the stamp where there is one, else from Velociraptor's proc.yaml, else from the six-part name, else the name alone
+/// (velociraptor.md part 1).
 fn named(known: &Known, host: &Host, name: &str, dir: Option<&ProcDir>) -> Proc {
     let (owner, swarm, foreign_of) = owner(known, &host.squad, name, dir);
     let stamped = dir.filter(|dir| dir.stamp().is_some());
     let parsed = ProcName::parse(name);
-    let part = |key: &str, of_name: fn(&ProcName) -> &String, other: &str| match (stamped, &parsed) {
+    let part = |key: &str, their_key: &str, of_name: fn(&ProcName) -> &String, other: &str| match (stamped, &parsed) {
         (Some(dir), _) => dir.key(key).to_string(),
+        (None, _) if dir.is_some_and(|dir| !dir.theirs(their_key).is_empty()) => {
+            dir.map(|dir| dir.theirs(their_key).to_string()).unwrap_or_default()
+        }
         (None, Some(parsed)) => shown(of_name(parsed)),
         (None, None) => other.to_string(),
     };
     let port = match stamped {
         Some(dir) => dir.key("port").parse().ok(),
-        None => parsed.as_ref().map(|parsed| parsed.port),
+        None => dir.and_then(|dir| dir.theirs("port").parse().ok()).or(parsed.as_ref().map(|parsed| parsed.port)),
     };
     let whole = shown(name);
     Proc {
         host: host.name.clone(),
-        app: part("app", |name| &name.app, &whole),
-        version: part("version", |name| &name.version, "UNKNOWN"),
-        config: part("config", |name| &name.config, "UNKNOWN"),
-        release: part("release", |name| &name.release, "UNKNOWN"),
-        proc: part("proc", |name| &name.proc, &whole),
+        app: part("app", "app_name", |name| &name.app, &whole),
+        version: part("version", "version", |name| &name.version, "UNKNOWN"),
+        config: part("config", "config_name", |name| &name.config, "UNKNOWN"),
+        release: part("release", "release_hash", |name| &name.release, "UNKNOWN"),
+        proc: part("proc", "proc_name", |name| &name.proc, &whole),
         port: port.filter(|port| *port != 0),
         name: whole,
         state: ProcState::Unknown,
@@ -167,7 +179,7 @@ pub mod tests {
 
     fn dir(name: &str, keys: &[(&str, &str)]) -> ProcDir {
         let keys = keys.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        ProcDir { name: name.into(), keys, proc_yaml: true, proc_conf: true }
+        ProcDir { name: name.into(), keys, proc_yaml: true, proc_conf: true, ..ProcDir::default() }
     }
 
     const MINE: &[(&str, &str)] = &[
@@ -200,6 +212,9 @@ pub mod tests {
         assert_eq!(of(&dir("a-v1-prod-00000000-web-5000", &[])), (Owner::Foreign, None, Some("velociraptor".into())));
         assert_eq!(of(&dir("a-v1-prod", &[])), (Owner::Foreign, None, None));
         assert_eq!(owner(&known, "web", "a-v1-prod-00000000-web-5000", None), (Owner::Foreign, None, None));
+        let mut theirs = dir("a-v-1-prod-web", &[]);
+        theirs.theirs = [("app_name".to_string(), "a".to_string()), ("proc_name".into(), "web".into())].into();
+        assert_eq!(of(&theirs), (Owner::Foreign, None, Some("velociraptor".into())), "by its proc.yaml, whatever it is called");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 pub mod classify;
 pub mod observe;
+mod strays;
 
 pub use classify::{Known, procs};
 pub use observe::{DEADLINE, Reached, poll, poll_all, seen};
+pub use strays::{Facts, RunState, strays};

@@ -12,8 +12,10 @@ pub type Result<T, E = Fault> = std::result::Result<T, E>;
 pub enum FaultKind {
     /// The operator's input is wrong (exit 2).
     BadInput,
-    /// Held, busy, the world moved, not ours (exit 3).
+    /// On hold, the world moved, not ours (exit 3).
     Refused,
+    /// Somebody else is at it now; it may be waited for (exit 3).
+    Busy,
     /// A host or balancer does not answer (exit 3 before anything was done).
     Unreachable,
     /// It was tried and did not work (exit 1).
@@ -47,13 +49,17 @@ impl Fault {
     pub fn bad(what: impl AsRef<str>) -> Fault {
         Fault::new(FaultKind::BadInput, what)
     }
-    /// Refused: held, busy, moved, not ours.
+    /// Refused: on hold, moved, not ours.
     pub fn refused(what: impl AsRef<str>) -> Fault {
         Fault::new(FaultKind::Refused, what)
     }
     /// Tried, and it did not work.
     pub fn failed(what: impl AsRef<str>) -> Fault {
         Fault::new(FaultKind::Failed, what)
+    }
+    /// Somebody else is at it now.
+    pub fn busy(what: impl AsRef<str>) -> Fault {
+        Fault::new(FaultKind::Busy, what)
     }
     /// No answer.
     pub fn unreachable(what: impl AsRef<str>) -> Fault {
@@ -85,7 +91,7 @@ impl Fault {
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             FaultKind::BadInput => 2,
-            FaultKind::Refused | FaultKind::Unreachable => 3,
+            FaultKind::Refused | FaultKind::Busy | FaultKind::Unreachable => 3,
             FaultKind::Failed => 1,
             FaultKind::Interrupted => 5,
         }

@@ -3,6 +3,7 @@
 pub mod document;
 pub mod entity;
 pub mod fault;
+pub mod hold;
 pub mod merge;
 pub mod name;
 pub mod probe;
@@ -13,7 +14,10 @@ pub mod reference;
 pub mod release;
 pub mod secret;
 pub mod shown;
+pub mod stray;
 pub mod units;
+pub mod waiting;
+pub mod wave;
 pub mod world;
 pub mod yaml_text;
 

@@ -1,6 +1,7 @@
 //! Makes the exact plan of one dispatch from what is wanted and what the hosts report now.
 
 use super::change::{Shown, changes};
+use super::orphans;
 use super::place::{Room, place};
 use super::rollout;
 use super::types::{HostLine, Plan, PlannedProc, PoolChange, ReleaseFacts, Send, Timing};
@@ -8,7 +9,7 @@ use crate::model::entity::{Host, Swarm};
 use crate::model::name::ProcName;
 use crate::model::release::{Build, Release};
 use crate::model::units::Absent;
-use crate::model::world::{HostState, Owner, PoolSeen, Proc, ProcState, World};
+use crate::model::world::{HostSeen, HostState, Owner, PoolSeen, Proc, ProcState, World};
 use crate::model::{Fault, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -34,6 +35,10 @@ pub struct Want<'a> {
     pub world: &'a World,
     /// Ports leased to other dispatches, by host name.
     pub leased: &'a BTreeMap<String, BTreeSet<u16>>,
+    /// (balancer, pool) that belong to no swarm any more: procs that go are taken out of them.
+    pub former: &'a [(String, String)],
+    /// Leave orphans as they are: neither unrouted by name nor retired.
+    pub leave_orphans: bool,
     /// The layer that decides each key of (`config`|`env`, key).
     pub layer: &'a dyn Fn(&str, &str) -> String,
     /// How a value is shown: secrets as keyed hashes.
@@ -77,6 +82,7 @@ pub fn make(want: &Want) -> Result<Plan> {
     let old = |procs: &[&Proc]| procs.iter().filter_map(|proc| planned_old(want, proc)).collect::<Vec<PlannedProc>>();
     let (keep, mut retire, lost) = (old(&keep), old(&retire), old(&lost));
     let in_place = want.swarm.in_place && !retire.is_empty() && missing > 0;
+    let other_pools = orphans::other_pools(want, &retire, &lost, in_place)?;
     let mut places = if in_place { instead_of(&mut retire, &rooms, missing) } else { Vec::new() };
     places.extend(place(&mut rooms, missing - places.len(), want.id)?);
     let mut start: Vec<PlannedProc> =
@@ -107,6 +113,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         lost,
         send,
         pool,
+        other_pools,
         uptests: want.release.uptests.clone(),
         listens: want.swarm.must_listen(),
         timing: Timing {
@@ -124,6 +131,7 @@ pub fn make(want: &Want) -> Result<Plan> {
         hosts: Vec::new(),
         warnings: Vec::new(),
         back: String::new(),
+        held: Vec::new(),
         build_reused: want.build_reused,
     };
     plan.hosts = host_lines(want, &plan);
@@ -141,10 +149,11 @@ pub fn make(want: &Want) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Every proc that is stamped as this swarm's, wherever it is.
+/// Every proc that is stamped as this swarm's, wherever it is and whatever it was called then, and orphans that it names.
 fn procs_of<'a>(want: &Want<'a>) -> Vec<&'a Proc> {
-    let is_mine = |proc: &&Proc| proc.owner == Owner::Ours && proc.stamp.as_ref().is_some_and(|stamp| stamp.swarm == want.swarm_id);
-    want.world.procs().filter(is_mine).collect()
+    let concerned = |proc: &&Proc| !(want.leave_orphans && proc.owner == Owner::Orphan);
+    let of = |host: &'a HostSeen| host.procs.iter().filter(|proc| orphans::concerns(proc, &host.squad, want.swarm_id, want.swarm));
+    want.world.hosts.values().flat_map(of).filter(concerned).collect()
 }
 
 /// DESIGN promise 4: an unreachable host is not empty. With procs of this swarm last seen there the swarm's rule decides: there is
@@ -197,7 +206,7 @@ fn instead_of(retire: &mut Vec<PlannedProc>, rooms: &[Room], missing: usize) -> 
 /// There is no room at all: why, host by host.
 fn nowhere(want: &Want) -> Fault {
     let why = |host: &Host| match want.world.hosts.get(&host.name).map(|seen| &seen.state) {
-        _ if !host.active => format!("{} is out of service", host.name),
+        _ if !host.active => format!("{} is out of service or held", host.name),
         _ if want.indebted.contains(&host.name) => format!("{} owes something first (swarmdeck upkeep)", host.name),
         _ if want.replace == Replace::Host(&host.name) => format!("{} is being emptied", host.name),
         Some(HostState::Unreachable(why) | HostState::Degraded(why)) => format!("{}: {why}", host.name),
@@ -212,7 +221,8 @@ fn nowhere(want: &Want) -> Fault {
 fn is_current(want: &Want, proc: &Proc) -> bool {
     let alive = matches!(proc.state, ProcState::Running | ProcState::Starting);
     let replaced = want.replace == Replace::All || want.replace == Replace::Host(&proc.host) || want.indebted.contains(&proc.host);
-    alive && !replaced && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
+    let alive = alive && !replaced && proc.owner == Owner::Ours;
+    alive && proc.release == want.release.id && want.hosts.iter().any(|host| host.name == proc.host)
 }
 
 /// The rooms of every active host that answers.
@@ -225,6 +235,8 @@ fn rooms(want: &Want, keep: &[&Proc]) -> Vec<Room> {
             let seen = want.world.hosts.get(&host.name).filter(|seen| seen.is_ok())?;
             let mut used: BTreeSet<u16> = seen.procs.iter().filter_map(|proc| proc.port).collect();
             used.extend(&seen.listening);
+            // A node without its proc would route to whatever gets that port.
+            used.extend(orphans::routed_ports(want.world, &seen.address));
             used.extend(want.leased.get(&host.name).unwrap_or(&nothing));
             Some(Room {
                 host: host.name.clone(),
@@ -283,7 +295,8 @@ fn planned_new(want: &Want, n: usize, host: &str, address: &str, port: u16) -> P
 }
 
 fn planned_old(want: &Want, proc: &Proc) -> Option<PlannedProc> {
-    let port = proc.port?;
+    // One that was adopted may have none.
+    let port = proc.port.unwrap_or(0);
     let address = &want.world.hosts.get(&proc.host)?.address;
     Some(PlannedProc {
         host: proc.host.clone(),
@@ -376,31 +389,29 @@ fn facts(release: &Release, build: Option<&Build>) -> ReleaseFacts {
 
 fn host_lines(want: &Want, plan: &Plan) -> Vec<HostLine> {
     let ports = |procs: &[PlannedProc], host: &str| procs.iter().filter(|proc| proc.host == host).map(|proc| proc.port).collect::<Vec<_>>();
-    want.hosts
-        .iter()
-        .map(|host| {
-            let seen = want.world.hosts.get(&host.name);
-            let send = plan.send.iter().find(|send| send.host == host.name);
-            let (note, warn) = match seen.map(|seen| &seen.state) {
-                Some(HostState::Unreachable(why)) => (format!("unreachable: {why}"), true),
-                Some(HostState::Degraded(why)) => (why.clone(), true),
-                None | Some(HostState::Unseen) => ("never seen".into(), true),
-                Some(HostState::Ok) if !host.active => ("out of service".into(), false),
-                Some(HostState::Ok) if send.is_some_and(|send| send.bytes == 0) => ("has this build".into(), false),
-                Some(HostState::Ok) => (String::new(), false),
-            };
-            HostLine {
-                host: host.name.clone(),
-                start: ports(&plan.start, &host.name),
-                retire: ports(&plan.retire, &host.name),
-                keep: ports(&plan.keep, &host.name),
-                memory_free: seen.and_then(|seen| seen.memory_free),
-                send: send.map_or(0, |send| send.bytes),
-                note,
-                warn,
-            }
-        })
-        .collect()
+    let squad = want.hosts.iter().map(|host| {
+        let seen = want.world.hosts.get(&host.name);
+        let send = plan.send.iter().find(|send| send.host == host.name);
+        let (note, warn) = match seen.map(|seen| &seen.state) {
+            Some(HostState::Unreachable(why)) => (format!("unreachable: {why}"), true),
+            Some(HostState::Degraded(why)) => (why.clone(), true),
+            None | Some(HostState::Unseen) => ("never seen".into(), true),
+            Some(HostState::Ok) if !host.active => ("out of service".into(), false),
+            Some(HostState::Ok) if send.is_some_and(|send| send.bytes == 0) => ("has this build".into(), false),
+            Some(HostState::Ok) => (String::new(), false),
+        };
+        HostLine {
+            host: host.name.clone(),
+            start: ports(&plan.start, &host.name),
+            retire: ports(&plan.retire, &host.name),
+            keep: ports(&plan.keep, &host.name),
+            memory_free: seen.and_then(|seen| seen.memory_free),
+            send: send.map_or(0, |send| send.bytes),
+            note,
+            warn,
+        }
+    });
+    squad.chain(orphans::other_hosts(want, plan, &ports)).collect()
 }
 
 fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
@@ -428,6 +439,7 @@ fn warnings(want: &Want, plan: &Plan) -> Vec<String> {
     if let Some((pool, seen)) = seen {
         all.extend(pool_warnings(pool, seen, want.size));
     }
+    all.extend(orphans::warnings(want, plan));
     all
 }
 

@@ -145,6 +145,18 @@ fn try_make(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release) -> 
 }
 
 fn try_replace(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release, replace: Replace) -> Result<Plan> {
+    try_make_with(world, hosts, swarm, release, replace, &[], false)
+}
+
+fn try_make_with(
+    world: &World,
+    hosts: &[Host],
+    swarm: &Swarm,
+    release: &Release,
+    replace: Replace,
+    former: &[(String, String)],
+    leave_orphans: bool,
+) -> Result<Plan> {
     let leased = BTreeMap::from([("web01".to_string(), BTreeSet::from([5001, 5002]))]);
     make(&Want {
         id: "d1",
@@ -162,6 +174,8 @@ fn try_replace(world: &World, hosts: &[Host], swarm: &Swarm, release: &Release, 
         hosts,
         world,
         leased: &leased,
+        former,
+        leave_orphans,
         layer: &|_, _| "swarm".into(),
         show: &|_, value| Shown { text: value.into(), secret: false },
         replace,
@@ -287,4 +301,106 @@ fn a_secret_is_a_hash_in_the_plan_and_nested_keys_are_dotted() {
     let lines: Vec<String> =
         changes.iter().map(|c| format!("{} {} {:?} {:?} {}", c.file, c.key, c.before.as_deref(), c.after.as_deref(), c.secret)).collect();
     assert_eq!(lines, [r#"config db.host Some("db1") Some("db2") false"#, r##"config db.password Some("#3") Some("#3") true"##]);
+}
+
+/// A proc of a random world around a swarm that was renamed: what its stamp says, and whether this swarm's dispatch has to do with it.
+fn renamed(host: &Host, port: u16, kind: u8, release: &str) -> (Proc, bool) {
+    let (swarm, config, owner) = match kind {
+        0 | 1 => (ME, "prod", if host.squad == "web" { Owner::Ours } else { Owner::Orphan }),
+        2 => (ME, "old", Owner::Orphan),
+        3 => ("swarm-9", "prod", Owner::Orphan),
+        4 => ("swarm-9", "old", Owner::Orphan),
+        5 => ("swarm-2", "prod", Owner::Ours),
+        _ => ("swarm-1", "prod", Owner::Foreign),
+    };
+    let mut made = proc(&host.name, port, 0, release);
+    (made.config, made.owner) = (config.into(), owner);
+    made.stamp = made.stamp.map(|stamp| Stamp { swarm: swarm.into(), ..stamp });
+    (made, kind <= 2 || (kind == 3 && host.squad == "web"))
+}
+
+proptest! {
+    #[test]
+    fn a_renamed_swarm_retires_what_it_lost_sight_of_and_nobody_elses(
+        hosts in proptest::collection::vec((any::<bool>(), proptest::collection::btree_map(5000u16..5040, (0u8..8, any::<bool>(), 0u8..4), 0..8), 0u8..10), 1..5),
+        size in 0u32..8,
+        leave in any::<bool>(),
+        strange_node in proptest::option::of(5000u16..5040),
+    ) {
+        let wanted = release("{}");
+        let mut all: Vec<Host> = Vec::new();
+        let mut world = World::default();
+        let (mut mine, mut orphans) = (BTreeSet::new(), BTreeSet::new());
+        // The swarm's pool, one that it had before, one of another swarm.
+        let mut nodes = [BTreeSet::new(), BTreeSet::new(), BTreeSet::new()];
+        for (n, (in_squad, procs, state)) in hosts.iter().enumerate() {
+            let mut made = host(n + 1, true);
+            if !in_squad { made.squad = "db".into(); }
+            let mut list = Vec::new();
+            for (port, (kind, new, pool)) in procs {
+                let (proc, concerned) = renamed(&made, *port, *kind, if *new { &wanted.id } else { "old" });
+                if concerned && proc.owner == Owner::Ours { mine.insert((made.name.clone(), proc.name.clone())); }
+                if concerned && proc.owner == Owner::Orphan { orphans.insert((made.name.clone(), proc.name.clone())); }
+                if let Some(pool) = nodes.get_mut(usize::from(*pool)) { pool.insert(format!("{}:{port}", made.address)); }
+                list.push(proc);
+            }
+            let state = if *state == 0 { HostState::Unreachable("timed out".into()) } else { HostState::Ok };
+            world.hosts.insert(made.name.clone(), HostSeen { squad: made.squad.clone(), ..seen(&made, list, &[], state) });
+            all.push(made);
+        }
+        if let Some(port) = strange_node { nodes[1].insert(format!("10.0.0.1:{port}")); }
+        for (pool, nodes) in ["shop", "earlier", "theirs"].iter().zip(nodes) {
+            world.pools.push(PoolSeen { balancer: "edge".into(), pool: (*pool).into(), nodes, ..PoolSeen::default() });
+        }
+        let squad: Vec<Host> = all.iter().filter(|host| host.squad == "web").cloned().collect();
+        let swarm = swarm(size);
+        let former = [("edge".to_string(), "earlier".to_string())];
+        let touched: BTreeSet<(String, String)> = if leave { mine.clone() } else { mine.union(&orphans).cloned().collect() };
+        let node = |(host, name): &(String, String)| {
+            let seen = &world.hosts[host];
+            seen.procs.iter().find(|proc| &proc.name == name).unwrap().node(&seen.address).unwrap()
+        };
+        match try_make_with(&world, &squad, &swarm, &wanted, Replace::None, &former, leave) {
+            Err(fault) => {
+                let unseen = touched.iter().any(|(host, _)| !world.hosts[host].is_ok());
+                let room = squad.iter().any(|h| world.hosts[&h.name].is_ok());
+                let theirs = touched.iter().any(|proc| world.pools[2].nodes.contains(&node(proc)));
+                prop_assert!(unseen || !room || theirs || fault.what.contains("port"), "{fault}");
+            }
+            Ok(plan) => {
+                let kept: BTreeSet<_> = plan.keep.iter().map(|p| (p.host.clone(), p.name.clone())).collect();
+                let gone: BTreeSet<_> = plan.retire.iter().map(|p| (p.host.clone(), p.name.clone())).collect();
+                prop_assert!(kept.is_disjoint(&gone));
+                prop_assert_eq!(&kept.union(&gone).cloned().collect::<BTreeSet<_>>(), &touched);
+                prop_assert!(kept.is_subset(&mine), "an orphan is never kept");
+                prop_assert_eq!(plan.start.len() + plan.keep.len(), size as usize);
+                // Nothing that goes is in any pool by then, and no pool but those that were shown is changed.
+                let pools: Vec<&PoolChange> = plan.pool.iter().chain(&plan.other_pools).collect();
+                for old in &plan.retire {
+                    for seen in &world.pools {
+                        let after = pools.iter().find(|pool| pool.pool == seen.pool).map_or_else(|| seen.nodes.iter().cloned().collect(), |pool| pool.after.clone());
+                        prop_assert!(!after.contains(&old.node), "{} stays in {}", old.node, seen.pool);
+                    }
+                }
+                for other in &plan.other_pools {
+                    prop_assert_eq!(&other.pool, "earlier");
+                    prop_assert!(other.added().is_empty() && !other.removed().is_empty());
+                    prop_assert!(other.removed().iter().all(|node| plan.retire.iter().any(|old| &&old.node == node)));
+                }
+                for new in &plan.start {
+                    prop_assert!(!world.pools.iter().any(|pool| pool.nodes.contains(&new.node)), "a node without its proc would route to {}", new.node);
+                }
+                // Every host that loses a proc has its line, and every orphan is spoken of.
+                for old in &plan.retire { prop_assert!(plan.hosts.iter().any(|line| line.host == old.host && line.retire.contains(&old.port))); }
+                let spoken = plan.warnings.iter().any(|line| line.contains("orphans"));
+                prop_assert_eq!(spoken, !leave && !orphans.is_empty());
+                prop_assert_eq!(moved(&plan, &world), Vec::<String>::new());
+                if let Some(other) = plan.other_pools.first() {
+                    let mut later = world.clone();
+                    later.pools.iter_mut().find(|pool| pool.pool == other.pool).unwrap().nodes.insert("10.0.0.9:1".into());
+                    prop_assert_eq!(moved(&plan, &later).len(), 1);
+                }
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 pub mod change;
 mod make;
 mod moved;
+mod orphans;
 mod place;
 mod rollout;
 pub mod types;
@@ -10,4 +11,5 @@ pub mod types;
 pub use change::Shown;
 pub use make::{Replace, Want, make};
 pub use moved::moved;
+pub use orphans::concerns;
 pub use types::{HostLine, KeyChange, Plan, PlannedProc, PoolChange, PoolStage, ReleaseFacts, Send, Timing};

@@ -52,7 +52,9 @@ pub fn moved(plan: &Plan, world: &World) -> Vec<String> {
         let seen = world.pool(&pool.balancer, &pool.pool);
         let away = seen.iter().flat_map(|seen| &seen.hosts).filter(|host| host.away.is_some() && !pool.left_out.contains(&host.host));
         all.extend(away.map(|host| format!("balancer host {} does not answer any more", host.host)));
-        let now: Vec<String> = seen.map(|seen| seen.nodes.iter().cloned().collect()).unwrap_or_default();
+    }
+    for pool in plan.pool.iter().chain(&plan.other_pools) {
+        let now: Vec<String> = world.pool(&pool.balancer, &pool.pool).map(|seen| seen.nodes.iter().cloned().collect()).unwrap_or_default();
         if now != pool.before {
             all.push(format!("pool {}@{} holds [{}] now, [{}] then", pool.pool, pool.balancer, now.join(" "), pool.before.join(" ")));
         }

@@ -1,5 +1,6 @@
 //! A plan: exactly what will be done, in a form that can be shown, stored, compared and executed. It holds no secret.
 
+use crate::model::hold::Hold;
 use crate::model::probe::Probe;
 use crate::model::units::Absent;
 use crate::model::{Fault, Result};
@@ -82,6 +83,10 @@ impl PoolChange {
     pub fn is_change(&self) -> bool {
         self.before != self.after
     }
+    /// Its name as the place of a step: `balancer/pool`.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.balancer, self.pool)
+    }
 }
 
 /// A key of config or env that changes; a secret's values are keyed hashes.
@@ -151,6 +156,9 @@ pub struct Plan {
     pub lost: Vec<PlannedProc>,
     pub send: Vec<Send>,
     pub pool: Option<PoolChange>,
+    /// Pools that belong to no swarm any more, which procs that go are taken out of when the new ones serve; nothing is added.
+    #[serde(default)]
+    pub other_pools: Vec<PoolChange>,
     /// Names of uptests that each new or kept proc must pass.
     pub uptests: Vec<String>,
     /// Whether the port must answer.
@@ -171,6 +179,9 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The way back, one sentence.
     pub back: String,
+    /// The holds that keep it from being executed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Hold>,
     /// Whether the build was reused.
     pub build_reused: bool,
 }
@@ -178,7 +189,8 @@ pub struct Plan {
 impl Plan {
     /// Whether executing it would change anything on a host or balancer.
     pub fn is_empty(&self) -> bool {
-        self.start.is_empty() && self.retire.is_empty() && self.lost.is_empty() && !self.pool.as_ref().is_some_and(PoolChange::is_change)
+        let nobody = self.start.is_empty() && self.retire.is_empty() && self.lost.is_empty();
+        nobody && !self.pool.as_ref().is_some_and(PoolChange::is_change) && self.other_pools.is_empty()
     }
     /// Whether there is nothing to route: the pool stays as it is and no proc is new.
     pub fn is_pool_untouched(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The journal of dispatches: what each intends and has done, written only by the holder of its lease.
 
-use super::{Change, Store, SwarmRun, Write, body, get, parsed, read, written};
+use super::{Change, Store, SwarmRun, Telling, Write, body, get, parsed, read, written};
+use crate::model::hold::Hold;
 use crate::model::record::{Audit, Dispatch, Event, Lease, Outcome, Step};
 use crate::model::{Fault, Result};
 use sqlx::any::AnyRow;
@@ -23,8 +24,22 @@ pub struct Entry<'e> {
 impl Store {
     /// A new dispatch; gives it its number. Its lease must be held already.
     pub async fn create_dispatch(&self, dispatch: &mut Dispatch, lease: &Lease, events: &[Event]) -> Result<()> {
+        self.begin_dispatch(dispatch, lease, events, &[]).await
+    }
+
+    /// [`Store::create_dispatch`] that lifts these holds in the same transaction; refused when one is there no more.
+    pub async fn begin_dispatch(
+        &self,
+        dispatch: &mut Dispatch,
+        lease: &Lease,
+        events: &[Event],
+        lifts: &[(String, Telling)],
+    ) -> Result<()> {
         let mut write = self.write().await?;
         write.hold(lease).await?;
+        for (name, told) in lifts {
+            write.lift_hold(name, told).await?;
+        }
         let number = write.count("dispatches").await?;
         let mut header = dispatch.clone();
         header.number = number;
@@ -66,6 +81,10 @@ impl Store {
         if done && !entry.dispatch.to_release.is_empty() {
             let (swarm_id, release_id) = (entry.dispatch.swarm_id.clone(), entry.dispatch.to_release.clone());
             write.swarm_runs(&SwarmRun { swarm_id, release_id, dispatch_id: entry.dispatch.id.clone(), at_ms: entry.now_ms }).await?;
+        }
+        if done && entry.dispatch.verb == "rollback" {
+            let hold = Hold::after_rollback(entry.dispatch, entry.now_ms);
+            write.place_hold(&hold, &placed(&hold, &entry.dispatch.id)).await?;
         }
         write.commit().await
     }
@@ -192,6 +211,32 @@ impl Write<'_> {
         .map(drop)
         .map_err(written)
     }
+}
+
+/// What is told of the hold that a rollback leaves.
+fn placed(hold: &Hold, run: &str) -> Telling {
+    let event = Event {
+        at_ms: hold.since_ms,
+        kind: "hold".into(),
+        run: run.into(),
+        who: hold.who.clone(),
+        what: format!("{} holds {}", hold.name, hold.object),
+        place: hold.object.clone(),
+        result: "warning".into(),
+        why: hold.why.clone(),
+        ..Event::default()
+    };
+    let audit = Audit {
+        at_ms: hold.since_ms,
+        who: hold.who.clone(),
+        verb: "hold".into(),
+        object: hold.object.clone(),
+        run: run.into(),
+        result: hold.name.clone(),
+        why: hold.why.clone(),
+        ..Audit::default()
+    };
+    Telling { event, audit }
 }
 
 fn headers(rows: &[AnyRow]) -> Result<Vec<Dispatch>> {

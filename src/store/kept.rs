@@ -96,6 +96,15 @@ impl Store {
     pub async fn pool_owner(&self, balancer: &str, pool: &str) -> Result<Option<String>> {
         self.kept("pool owner", &format!("{balancer}/{pool}")).await
     }
+    /// Every pool that was claimed, as (balancer, pool, swarm id).
+    pub async fn pool_owners(&self) -> Result<Vec<(String, String, String)>> {
+        let all = self.all_kept::<String>("pool owner").await?;
+        let split = |(name, _, owner): (String, i64, String)| {
+            let (balancer, pool) = name.split_once('/')?;
+            Some((balancer.to_string(), pool.to_string(), owner))
+        };
+        Ok(all.into_iter().filter_map(split).collect())
+    }
     /// Gives a pool back; nothing when it belongs to another swarm.
     pub async fn release_pool(&self, balancer: &str, pool: &str, swarm_id: &str) -> Result<()> {
         let name = format!("{balancer}/{pool}");
@@ -122,7 +131,7 @@ impl Store {
 }
 
 impl Write<'_> {
-    async fn keep(&mut self, kind: &str, name: &str, body: &str, now_ms: i64) -> Result<()> {
+    pub(super) async fn keep(&mut self, kind: &str, name: &str, body: &str, now_ms: i64) -> Result<()> {
         sqlx::query(
             "INSERT INTO kept (kind, name, at_ms, body) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (kind, name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
@@ -136,7 +145,7 @@ impl Write<'_> {
         .map(drop)
         .map_err(written)
     }
-    async fn find_kept(&mut self, kind: &str, name: &str) -> Result<Option<String>> {
+    pub(super) async fn find_kept(&mut self, kind: &str, name: &str) -> Result<Option<String>> {
         let row = sqlx::query("SELECT body FROM kept WHERE kind = $1 AND name = $2").bind(kind.to_string()).bind(name.to_string());
         row.fetch_optional(&mut *self.tx).await.map_err(read)?.map(|row| get(&row, 0)).transpose()
     }

@@ -110,6 +110,15 @@ impl Store {
         write.release_ports(dispatch_id).await?;
         write.commit().await
     }
+    /// Gives back the ports of dispatches that have ended, and of those that a dead process never began: no lease is held for them.
+    pub async fn free_ports_of_nobody(&self) -> Result<()> {
+        let mut write = self.write().await?;
+        let query = "DELETE FROM port_leases \
+             WHERE dispatch_id NOT IN (SELECT id FROM dispatches WHERE outcome = '' OR outcome = 'interrupted') \
+             AND dispatch_id NOT IN (SELECT run FROM leases WHERE holder <> '')";
+        sqlx::query(query).execute(&mut *write.tx).await.map_err(written)?;
+        write.commit().await
+    }
     /// The leased ports: per host id, port and dispatch id.
     pub async fn port_leases(&self) -> Result<BTreeMap<String, BTreeMap<u16, String>>> {
         let rows = sqlx::query("SELECT host_id, port, dispatch_id FROM port_leases").fetch_all(&self.pool).await.map_err(read)?;

@@ -6,6 +6,7 @@
 mod changes;
 pub mod config;
 mod events;
+mod holds;
 pub mod home;
 mod journal;
 mod kept;
@@ -18,6 +19,7 @@ mod schema;
 
 pub use changes::Changes;
 pub use config::Config;
+pub use holds::Telling;
 pub use home::Home;
 pub use journal::Entry;
 pub use leases::{Acquired, HolderLock, LeaseWatch, Liveness};

@@ -1,11 +1,13 @@
 //! From a git tag to routed procs, over SSH, on real hosts behind a real nginx: the main job and what must happen when it fails.
 
-use crate::support::deck::{Deck, Program, Requests, answers, get, nodes, programs, state, write};
+use crate::support::deck::{Deck, Hold, Program, Requests, answers, get, nodes, programs, state, write};
 use crate::support::fleet::{Fleet, POOL_FILE};
 use crate::support::{repo, until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -244,8 +246,9 @@ fn what_fails_before_the_first_old_proc_stops_leaves_everything_as_it_was() {
     fleet.text("lb01", "rm /etc/nginx/conf.d/broken.conf");
     as_before("an nginx that refused its configuration");
 
-    // The first ctrl-c undoes.
+    // The first ctrl-c undoes. However late it is heard, the old procs still drain.
     for phase in ["start: begun", "prove: begun", "route: begun", "drain: begun"] {
+        let _hold = Hold::on(&fleet);
         let running = deck.spawn(&["dispatch", "shop-prod-web", "--version", "v2", "--yes", "-o", "json"]);
         running.said(phase);
         running.signal(Signal::SIGINT);
@@ -255,10 +258,12 @@ fn what_fails_before_the_first_old_proc_stops_leaves_everything_as_it_was() {
     }
 
     // Two at once: the second is told who is at it.
+    let hold = Hold::on(&fleet);
     let running = deck.spawn(&["dispatch", "shop-prod-web", "--version", "v2", "--yes", "-o", "json"]);
     running.said("prove: begun");
     let me = String::from_utf8(std::process::Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
     deck.dispatch(&["--version", "v2"]).refused(3, &[&format!("shop-prod-web@web is held by {} (dispatch v2), step ", me.trim())]);
+    drop(hold);
     let report = running.end().ended(0).json();
     assert_eq!(report["result"], "done", "{report}");
     assert!(live(&fleet, "v2", 2, 2).iter().all(|program| !first.contains(program)));
@@ -274,10 +279,18 @@ fn a_dispatch_whose_process_was_killed_is_carried_to_its_end_by_the_next_one() {
     let mut version = "v1";
     for phase in ["distribute: begun", "start: begun", "drain: begun", "retire: begun"] {
         version = if version == "v1" { "v2" } else { "v1" };
+        // None of these is over before the signal: the drain waits for nginx, and an old proc for its last request until `stop_timeout`.
+        let hold = (phase != "retire: begun").then(|| Hold::on(&fleet));
+        let old = web(&fleet).remove(0);
+        let mut last = TcpStream::connect((fleet.addr(&old.host), old.port())).unwrap();
+        if hold.is_none() {
+            last.write_all(b"GET /slow?s=600 HTTP/1.1\r\nHost: shop\r\n\r\n").unwrap();
+        }
         let running = deck.spawn(&["dispatch", "shop-prod-web", "--version", version, "--yes", "-o", "json"]);
         running.said(phase);
         running.signal(Signal::SIGKILL);
         running.end().ended(-1);
+        drop(hold);
         let open = deck.json(&["get", "dispatches"]);
         assert_eq!(open[0]["result"], "under way", "{open}");
         let ended = deck.json(&["resume"]);
@@ -290,10 +303,12 @@ fn a_dispatch_whose_process_was_killed_is_carried_to_its_end_by_the_next_one() {
     }
     // Or is undone by it.
     let before = state(&fleet, &deck, &WEB);
+    let hold = Hold::on(&fleet);
     let running = deck.spawn(&["dispatch", "shop-prod-web", "--version", "v2", "--size", "3", "--yes", "-o", "json"]);
     running.said("route: begun");
     running.signal(Signal::SIGKILL);
     running.end().ended(-1);
+    drop(hold);
     let number = deck.json(&["get", "dispatches"])[0]["number"].to_string();
     let report = deck.run(&["cancel", &number, "-o", "json"]).ended(1).json();
     assert_eq!(report["result"], "undone", "{report}");

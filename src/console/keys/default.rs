@@ -134,6 +134,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Where::Base, Action::Tab(6), &["6"], "dispatches"),
     bind(Where::Base, Action::Tab(7), &["7"], "ingredients"),
     bind(Where::Base, Action::Tab(8), &["8"], "events"),
+    bind(Where::Base, Action::Tab(9), &["9"], "strays: what is out of place"),
     bind(Where::Base, Action::Palette, &[":"], "go to any object, do any verb"),
     bind(Where::Base, Action::Refresh, &["^r"], "observe now"),
     bind(Where::Base, Action::Help, &["?", "f1"], "help"),

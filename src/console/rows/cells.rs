@@ -7,6 +7,7 @@ use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
 use crate::model::record::{Dispatch, Outcome, Phase, Step, StepState};
 use crate::model::release::BuildStatus;
+use crate::model::stray::{Stray, StrayKind};
 use crate::model::world::{HostState, Owner, Proc, ProcState};
 
 /// One row, ready to draw.
@@ -42,7 +43,8 @@ pub fn cells(look: &Look, now_ms: i64, kind: Kind, scope: &Scope, id: &RowId) ->
         (_, Target::Dispatch(id)) => Some(dispatch(now_ms, find::dispatch(look, id)?)),
         (_, Target::Ingredient(id)) => ingredient(look, now_ms, id),
         (_, Target::Event(seq)) => event(look, *seq),
-        (_, Target::Nothing) => None,
+        (_, Target::Stray(place, name)) => Some(stray(now_ms, find::stray(look, place, name)?)),
+        (_, Target::Strays | Target::Nothing) => None,
     }
 }
 
@@ -68,6 +70,26 @@ fn need(look: &Look, now_ms: i64, (target, nth): &RowId) -> Option<Cells> {
     };
     let cells = vec![need.object.clone(), need.text.clone(), age(now_ms, need.since_ms)];
     Some(Cells { glyph: need.glyph, role: Some(role_of(need.glyph)), cells, rank, ..Cells::default() })
+}
+
+/// Known ones are no trouble; neither is a foreign proc, which only wants to be known.
+fn stray(now_ms: i64, stray: &Stray) -> Cells {
+    let (glyph, rank) = match (stray.ignored, stray.kind) {
+        (true, _) => ('o', 5),
+        (false, StrayKind::Foreign) => ('.', 3),
+        (false, _) => ('!', 0),
+    };
+    let state = if stray.ignored { format!("{} known", stray.kind.word()) } else { stray.kind.word().to_string() };
+    let cells = vec![
+        stray.place.clone(),
+        state.clone(),
+        stray.name.clone(),
+        stray.port.map_or_else(|| "-".into(), |port| port.to_string()),
+        stray.whose.clone(),
+        stray.evidence.join("; "),
+        age(now_ms, stray.since_ms),
+    ];
+    Cells { glyph, role: Some(role_of(glyph)), cells, state, host: stray.place.clone(), rank }
 }
 
 /// A proc's glyph.
@@ -100,6 +122,11 @@ fn swarm(look: &Look, now_ms: i64, swarm: &SwarmLook) -> Cells {
     };
     let lost = counts.iter().find(|(glyph, _)| *glyph == '?').map_or(0, |(_, number)| *number);
     let state = if swarm.state == SwarmState::Lost && lost > 0 { format!("lost {lost}") } else { swarm.state.word().to_string() };
+    let not_live = match (swarm.held.first(), swarm.not_live.as_str()) {
+        (None, text) => text.to_string(),
+        (Some(hold), "") => format!("HELD {}", hold.who),
+        (Some(hold), text) => format!("HELD {}, {text}", hold.who),
+    };
     let version = if swarm.running.is_empty() { &swarm.version } else { &swarm.running };
     let rank = match swarm.state {
         SwarmState::Failing => 0,
@@ -119,7 +146,7 @@ fn swarm(look: &Look, now_ms: i64, swarm: &SwarmLook) -> Cells {
             format!("{}/{}", swarm.ready, swarm.size),
             drawn,
             or_dash(version),
-            or_dash(&swarm.not_live),
+            or_dash(&not_live),
             age(now_ms, swarm.last_ms),
         ],
         state,

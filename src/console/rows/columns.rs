@@ -74,6 +74,15 @@ const DISPATCHES: &[Column] = &[
 const INGREDIENTS: &[Column] =
     &[column("INGREDIENT", 20, 1, 0), column("KEYS", 6, 0, 0), column("USED BY", 37, 3, 1), column("BY", 9, 0, 2), right("SAVED", 5, 0)];
 const EVENTS: &[Column] = &[column("TIME", 9, 0, 0), column("WHO", 5, 0, 1), column("ABOUT", 15, 0, 0), column("WHAT", 20, 8, 0)];
+const STRAYS: &[Column] = &[
+    column("PLACE", 11, 1, 0),
+    column("STATE", 8, 0, 0),
+    column("NAME", 20, 3, 0),
+    column("PORT", 6, 0, 3),
+    column("WHOSE", 13, 1, 2),
+    column("EVIDENCE", 13, 6, 1),
+    right("AGE", 4, 4),
+];
 const NEEDS: &[Column] = &[column("WHAT", 15, 0, 0), column("WHY", 30, 8, 0), right("AGE", 4, 0)];
 const PLACES: &[Column] = &[
     column("HOST", 10, 1, 0),
@@ -97,6 +106,7 @@ pub fn columns(kind: Kind) -> &'static [Column] {
         Kind::Dispatches => DISPATCHES,
         Kind::Ingredients => INGREDIENTS,
         Kind::Events => EVENTS,
+        Kind::Strays => STRAYS,
         Kind::Places => PLACES,
     }
 }
@@ -154,6 +164,7 @@ mod tests {
             Kind::Dispatches,
             Kind::Ingredients,
             Kind::Events,
+            Kind::Strays,
             Kind::Places,
         ] {
             for width in 0..250 {

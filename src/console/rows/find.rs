@@ -2,6 +2,7 @@
 
 use crate::deck::look::{BuildLook, IngredientLook, Look, SwarmLook, Target};
 use crate::model::record::{Dispatch, Event};
+use crate::model::stray::Stray;
 use crate::model::world::{HostSeen, Proc};
 
 pub fn swarm<'a>(look: &'a Look, id: &str) -> Option<&'a SwarmLook> {
@@ -26,6 +27,10 @@ pub fn event(look: &Look, seq: i64) -> Option<&Event> {
     look.events.iter().find(|event| event.seq == seq)
 }
 
+pub fn stray<'a>(look: &'a Look, place: &str, name: &str) -> Option<&'a Stray> {
+    look.strays.iter().find(|stray| stray.place == place && stray.name == name)
+}
+
 /// Whether it is still there.
 pub fn exists(look: &Look, target: &Target) -> bool {
     match target {
@@ -37,6 +42,8 @@ pub fn exists(look: &Look, target: &Target) -> bool {
         Target::Dispatch(id) => dispatch(look, id).is_some(),
         Target::Ingredient(id) => ingredient(look, id).is_some(),
         Target::Event(seq) => event(look, *seq).is_some(),
+        Target::Stray(place, name) => stray(look, place, name).is_some(),
+        Target::Strays => true,
         Target::Nothing => false,
     }
 }
@@ -51,6 +58,8 @@ pub fn name(look: &Look, target: &Target) -> String {
         Target::Dispatch(id) => dispatch(look, id).map_or_else(|| id.clone(), |dispatch| format!("dispatch {}", dispatch.number)),
         Target::Ingredient(id) => ingredient(look, id).map_or_else(|| id.clone(), |ingredient| ingredient.name.clone()),
         Target::Event(seq) => format!("event {seq}"),
+        Target::Stray(place, name) => format!("{name} on {place}"),
+        Target::Strays => "strays".into(),
         Target::Nothing => String::new(),
     }
 }
@@ -66,6 +75,7 @@ pub fn kind(target: &Target) -> &'static str {
         Target::Dispatch(_) => "dispatch",
         Target::Ingredient(_) => "ingredient",
         Target::Event(_) => "event",
+        Target::Stray(..) | Target::Strays => "stray",
         Target::Nothing => "",
     }
 }
@@ -83,9 +93,10 @@ pub fn aliases(look: &Look, target: &Target) -> Vec<String> {
             swarm(look, id).map(|swarm| vec![swarm.name.clone(), swarm.short.clone(), swarm.id.clone()]).unwrap_or_default()
         }
         Target::Proc(_, name) => vec![name.clone()],
+        Target::Stray(place, name) => vec![name.clone(), format!("{place}:{name}")],
         Target::Ingredient(id) => ingredient(look, id).map(|ingredient| vec![ingredient.name.clone()]).unwrap_or_default(),
         Target::Build(id) => build(look, id).map(|build| vec![build.build.app.clone()]).unwrap_or_default(),
         Target::Dispatch(id) | Target::Host(id) | Target::Squad(id) => vec![id.clone()],
-        Target::Event(_) | Target::Nothing => Vec::new(),
+        Target::Event(_) | Target::Strays | Target::Nothing => Vec::new(),
     }
 }

@@ -18,7 +18,10 @@ pub fn order(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
     // Needs, events and places come in the order that they mean; most events are never looked at, so no cell is made for them.
     if plain
         && pane.sort == Sort::Trouble
-        && matches!(pane.kind, Kind::Needs | Kind::Events | Kind::Places | Kind::Ingredients | Kind::Builds | Kind::Dispatches)
+        && matches!(
+            pane.kind,
+            Kind::Needs | Kind::Events | Kind::Strays | Kind::Places | Kind::Ingredients | Kind::Builds | Kind::Dispatches
+        )
     {
         return (all, total);
     }
@@ -164,6 +167,12 @@ fn members(look: &Look, kind: Kind, scope: &Scope) -> Vec<RowId> {
             })
             .map(|event| first(Target::Event(event.seq)))
             .collect(),
+        Kind::Strays => {
+            // Those that are known come last, in the same order.
+            let mut rows: Vec<&crate::model::stray::Stray> = look.strays.iter().collect();
+            rows.sort_by_key(|stray| stray.ignored);
+            rows.into_iter().map(|stray| first(Target::Stray(stray.place.clone(), stray.name.clone()))).collect()
+        }
         Kind::Places => {
             let Scope::Run(id) = scope else { return Vec::new() };
             let mut rows: Vec<RowId> = Vec::new();

@@ -42,7 +42,28 @@ impl Runner {
                 let progress = self.progress(ticket);
                 self.task(Some(ticket), async move { Msg::Planned { ticket, plan: Box::new(port.plan(request, progress).await) } });
             }
-            Effect::Execute { plan_id, why } => self.task(None, async move { Msg::Executed(port.execute(&plan_id, &why).await) }),
+            Effect::Execute { plan_id, why, lift } => {
+                self.task(None, async move { Msg::Executed(port.execute(&plan_id, &why, &lift).await) });
+            }
+            Effect::WaitFree { ticket, plan_id, supersede } => {
+                let progress = self.progress(ticket);
+                self.task(Some(ticket), async move { Msg::Freed { ticket, moved: port.wait_free(&plan_id, supersede, progress).await } });
+            }
+            Effect::PlanWave { ticket, request } => {
+                let (progress, why) = (self.progress(ticket), request.why.clone());
+                self.task(Some(ticket), async move {
+                    Msg::WavePlanned { ticket, why, plan: Box::new(port.plan_wave(request, progress).await) }
+                });
+            }
+            Effect::BeginWave { plans, why } => self.task(None, async move { Msg::WaveBegun(port.begin_wave(&plans, &why).await) }),
+            Effect::Hold { on, object, why, until_ms } => {
+                self.task(None, async move { Msg::Said(port.hold(on, &object, &why, until_ms).await) });
+            }
+            Effect::Lift { name } => self.task(None, async move { Msg::Said(port.lift(&name).await) }),
+            Effect::HandOver { ticket } => {
+                let progress = self.progress(ticket);
+                self.task(None, async move { Msg::HandedOver { ticket, result: port.hand_over(progress).await } });
+            }
             Effect::Proc { verb, host, name } => self.task(None, async move { Msg::Said(port.proc_verb(verb, &host, &name).await) }),
             Effect::PlanPool { pool, verb } => self.task(None, async move { Msg::PoolPlanned(port.pool_plan(&pool, verb).await) }),
             Effect::Pool(plan) => self.task(None, async move { Msg::Said(port.pool_do(&plan).await) }),
@@ -56,6 +77,11 @@ impl Runner {
                 let progress = self.progress(ticket);
                 self.task(Some(ticket), async move { ended(ticket, port.uptest(&swarm, progress).await) });
             }
+            Effect::PlanStray { verb, place, name } => {
+                self.task(None, async move { Msg::StrayPlanned(port.stray_plan(verb, &place, &name).await) })
+            }
+            Effect::Stray(plan) => self.task(None, async move { Msg::Said(port.stray_do(&plan).await) }),
+            Effect::Unignore { place, name } => self.task(None, async move { Msg::Said(port.stray_unignore(&place, &name).await) }),
             Effect::Cancel { dispatch } => self.task(None, async move { Msg::Said(port.cancel(&dispatch).await) }),
             Effect::Resume { dispatch } => self.task(None, async move { Msg::Said(port.resume(&dispatch).await) }),
             Effect::Build { swarm } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm).await) }),

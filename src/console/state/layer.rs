@@ -5,6 +5,7 @@ use crate::console::editor::Editor;
 use crate::console::effect::Effect;
 use crate::deck::look::{DispatchRequest, LogLine, Target};
 use crate::deck::verbs::Verb;
+use crate::model::hold::HoldOn;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use std::collections::VecDeque;
@@ -52,6 +53,11 @@ pub enum Layer {
     /// A host asks.
     Question(Box<HostQuestion>),
     Confirm(Box<Confirm>),
+    /// Dispatches are being handed to a process without a screen; no key is heard.
+    Leaving {
+        ticket: u64,
+        said: String,
+    },
 }
 
 impl Layer {
@@ -79,6 +85,8 @@ pub enum TextKind {
 /// Which field of the plan screen has the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanFocus {
+    /// The tick that lifts what holds the swarm.
+    Lift,
     Why,
     Cancel,
     Go,
@@ -101,6 +109,10 @@ pub struct PlanLayer {
     pub painted_ms: Option<i64>,
     pub top: usize,
     pub all_differences: bool,
+    /// Whether what holds the swarm is lifted with it.
+    pub lift: bool,
+    /// Since when it waits for somebody else to be done with the swarm.
+    pub waits_since: Option<i64>,
     /// Whether it was sent off.
     pub sent: bool,
 }
@@ -220,6 +232,7 @@ pub enum PaletteGo {
     /// A line with words of its own: `:dispatch NAME VERSION`, `:size NAME N`, `:apply PATH`.
     Plan(DispatchRequest),
     Apply(String),
+    HoldFleet,
     Refresh,
     Help,
     Quit,
@@ -261,6 +274,10 @@ pub enum Asks {
     Dispatch(String),
     /// Size and why.
     Size(String),
+    /// Version and why; the swarms' ids.
+    Wave(Vec<String>),
+    /// Why and until when; what is held, by name or id.
+    Hold(HoldOn, String),
     /// A file to apply.
     Apply,
     /// A host to add.
@@ -306,7 +323,9 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Build(_) => On::Build,
         Target::Dispatch(_) => On::Dispatch,
         Target::Ingredient(_) => On::Ingredient,
-        Target::Squad(_) | Target::Event(_) | Target::Nothing => return Vec::new(),
+        Target::Stray(..) => On::Stray,
+        Target::Squad(_) => On::Squad,
+        Target::Event(_) | Target::Strays | Target::Nothing => return Vec::new(),
     };
     VERBS.iter().filter(|verb| verb.on == on).collect()
 }

@@ -13,6 +13,7 @@ pub enum Kind {
     Dispatches,
     Ingredients,
     Events,
+    Strays,
     /// The places of one dispatch.
     Places,
 }
@@ -145,10 +146,12 @@ pub enum Tab {
     Dispatches,
     Ingredients,
     Events,
+    Strays,
 }
 
 impl Tab {
-    pub const ALL: [Tab; 8] = [Tab::Dash, Tab::Swarms, Tab::Hosts, Tab::Procs, Tab::Builds, Tab::Dispatches, Tab::Ingredients, Tab::Events];
+    pub const ALL: [Tab; 9] =
+        [Tab::Dash, Tab::Swarms, Tab::Hosts, Tab::Procs, Tab::Builds, Tab::Dispatches, Tab::Ingredients, Tab::Events, Tab::Strays];
     pub fn word(self) -> &'static str {
         match self {
             Tab::Dash => "dash",
@@ -159,6 +162,7 @@ impl Tab {
             Tab::Dispatches => "dispatches",
             Tab::Ingredients => "ingredients",
             Tab::Events => "events",
+            Tab::Strays => "strays",
         }
     }
     /// By the key that goes there, from 1.
@@ -176,6 +180,7 @@ impl Tab {
             Tab::Dispatches => Slot::Dispatches,
             Tab::Ingredients => Slot::Ingredients,
             Tab::Events => Slot::Events,
+            Tab::Strays => Slot::Strays,
         }
     }
 }
@@ -195,10 +200,11 @@ pub enum Slot {
     Dispatches,
     Ingredients,
     Events,
+    Strays,
 }
 
 impl Slot {
-    pub const ALL: [Slot; 12] = [
+    pub const ALL: [Slot; 13] = [
         Slot::Needs,
         Slot::DashHosts,
         Slot::DashSwarms,
@@ -211,6 +217,7 @@ impl Slot {
         Slot::Dispatches,
         Slot::Ingredients,
         Slot::Events,
+        Slot::Strays,
     ];
     pub fn kind(self) -> Kind {
         match self {
@@ -222,6 +229,7 @@ impl Slot {
             Slot::Builds => Kind::Builds,
             Slot::Dispatches => Kind::Dispatches,
             Slot::Ingredients => Kind::Ingredients,
+            Slot::Strays => Kind::Strays,
         }
     }
 }

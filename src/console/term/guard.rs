@@ -1,6 +1,6 @@
 //! Enters the terminal's full screen and always leaves it: on drop, on panic, before a suspend; twice does no harm.
 
-use std::io::Write;
+use super::writer::write_now;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -41,7 +41,7 @@ impl Guard {
     pub fn resume(&self) -> std::io::Result<()> {
         crossterm::terminal::enable_raw_mode()?;
         ENTERED.store(true, Ordering::SeqCst);
-        write(ENTER)
+        write_now(ENTER)
     }
 
     /// Leaves for a while: a suspend, an editor.
@@ -64,13 +64,7 @@ impl Drop for Guard {
 fn restore() {
     if ENTERED.swap(false, Ordering::SeqCst) {
         // The terminal may be gone; there is nobody left to tell.
-        let _ = write(LEAVE);
+        let _ = write_now(LEAVE);
         let _ = crossterm::terminal::disable_raw_mode();
     }
-}
-
-fn write(bytes: &[u8]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes)?;
-    out.flush()
 }

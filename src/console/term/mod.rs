@@ -4,11 +4,13 @@ mod external;
 mod guard;
 mod screen;
 mod tail;
+mod writer;
 
 pub use external::edit;
 pub use guard::Guard;
 pub use screen::Screen;
 pub use tail::{LOCAL, REMOTE, Tail, Typed};
+pub use writer::screen;
 
 use base64::Engine;
 

@@ -9,8 +9,11 @@ use crate::console::update::update;
 use crate::console::view::view;
 use crate::deck::look::*;
 use crate::model::entity::*;
+use crate::model::hold::{Hold, HoldOn};
 use crate::model::record::*;
 use crate::model::release::{Build, BuildStatus};
+use crate::model::stray::{Stray, StrayKind};
+use crate::model::waiting::Waiting;
 use crate::model::world::*;
 use crate::plan::*;
 use ratatui::buffer::Buffer;
@@ -93,11 +96,17 @@ fn swarm(short: &str, state: SwarmState, ready: u32, size: u32, version: &str, n
         ready,
         procs: Vec::new(),
         not_live: not_live.into(),
+        held: Vec::new(),
         last_ms: NOW - ago,
         dispatch: String::new(),
         who_changed: "op2".into(),
         changed_ms: NOW - 4 * HOUR,
     }
+}
+
+pub fn hold(name: &str, on: HoldOn, id: &str, object: &str) -> Hold {
+    let (name, id, object, who) = (name.into(), id.into(), object.into(), "op1".into());
+    Hold { name, on, id, object, who, why: "v5.3.0 over the sale OPS-871".into(), since_ms: NOW - DAY, until_ms: 0 }
 }
 
 fn step(phase: Phase, place: &str, state: StepState, from: i64, to: i64, detail: &str) -> Step {
@@ -176,6 +185,78 @@ fn need(glyph: char, target: Target, object: &str, text: &str, ago: i64) -> Need
     Need { glyph, object: object.into(), target, text: text.into(), since_ms: NOW - ago }
 }
 
+/// One of each kind, as hosts and balancers with hostile names make them.
+fn strays() -> Vec<Stray> {
+    let stray = |kind: StrayKind, place: &str, name: &str, port: Option<u16>, whose: &str, evidence: &str, can: &str, ago: i64| Stray {
+        kind,
+        place: place.into(),
+        name: name.into(),
+        port,
+        whose: whose.into(),
+        evidence: vec![evidence.into()],
+        since_ms: if ago == 0 { 0 } else { NOW - ago },
+        can: can.split(' ').map(String::from).collect(),
+        ignored: false,
+    };
+    let (all, some) = ("adopt retire ignore", "retire ignore");
+    let changed = "stamped as a proc of the swarm that is shop-next-web@web now: config was prod, is next";
+    let mut known = stray(
+        StrayKind::Foreign,
+        "web02",
+        "cron\x1b[31mjob",
+        Some(8080),
+        "nobody known",
+        "no stamp of ours is with it on web02",
+        "ignore",
+        DAY,
+    );
+    known.ignored = true;
+    vec![
+        stray(StrayKind::Orphan, "web02", "shop-v5.2.9-prod-77aa0011-web-5011", Some(5011), "shop-prod-web", changed, all, 3 * HOUR),
+        stray(
+            StrayKind::Node,
+            "shop@edge",
+            "web02.example:5077",
+            Some(5077),
+            "shop-prod-web@web",
+            "no proc on web02 has that port",
+            some,
+            0,
+        ),
+        stray(
+            StrayKind::Ghost,
+            "web02",
+            "pay-v1-prod-0a0b0c0d-web-5040",
+            Some(5040),
+            "pay-prod-web",
+            "Supervisor has no program for it",
+            some,
+            0,
+        ),
+        stray(
+            StrayKind::Port,
+            "web02",
+            "port-5088",
+            Some(5088),
+            "dispatch 398",
+            "leased to dispatch 398, which ended: undone",
+            some,
+            2 * DAY,
+        ),
+        stray(
+            StrayKind::Foreign,
+            "web02",
+            "cart-v2-prod-1b1b1b1b-web-5060",
+            Some(5060),
+            "velociraptor",
+            "a proc.yaml of Velociraptor's form",
+            all,
+            9 * DAY,
+        ),
+        known,
+    ]
+}
+
 pub fn look() -> Look {
     use SwarmState::*;
     let mut swarms = vec![
@@ -187,8 +268,12 @@ pub fn look() -> Look {
         swarm("mail-prod-web", Ok, 6, 6, "v2.0.4", "ingredient db", 9 * DAY),
         swarm("mail-prod-cron", Ok, 1, 1, "v2.0.4", "ingredient db", 9 * DAY),
         swarm("api-prod-web", Ok, 24, 24, "v9.1.0", "", 3 * HOUR),
-        swarm("old-prod-web", Off, 0, 0, "v1.8.2", "HELD op1", 60 * DAY),
+        swarm("old-prod-web", Off, 0, 0, "v1.8.2", "", 60 * DAY),
     ];
+    let held = hold("rollback-97", HoldOn::Swarm, "s-old-prod-web", "old-prod-web@web");
+    for swarm in swarms.iter_mut().filter(|swarm| swarm.short == "old-prod-web") {
+        swarm.held = vec![held.clone()];
+    }
     let mut hosts: BTreeMap<String, HostSeen> = BTreeMap::new();
     for number in 1..=5 {
         let name = format!("web{number:02}");
@@ -228,6 +313,7 @@ pub fn look() -> Look {
         squads: vec![Squad { id: None, name: "web".into(), defaults: HostKeys::default(), hosts: squad_hosts }],
         hosts: Vec::new(),
         world: Arc::new(World { hosts, pools: vec![] }),
+        strays: strays(),
         swarms,
         apps: vec![],
         buildpacks: vec![],
@@ -262,6 +348,12 @@ pub fn look() -> Look {
             need('.', Target::Nothing, "22 strays", "14 orphan, 8 foreign, on 5 hosts", 9 * DAY),
         ],
         hints: vec![],
+        holds: vec![held],
+        waits: BTreeMap::from([(
+            "d-412".to_string(),
+            Waiting { what: "host".into(), on: "web05 (prove)".into(), since_ms: NOW - 9_000, until_ms: 0 },
+        )]),
+        carried: BTreeSet::from(["d-412".to_string()]),
     }
 }
 

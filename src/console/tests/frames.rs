@@ -1,12 +1,16 @@
 //! Every screen at three sizes, kept as text.
 
-use super::fixture::{NOW, frame, look, plan, press, state};
+use super::fixture::{NOW, frame, hold, look, plan, press, state};
 use crate::console::effect::Effect;
 use crate::console::msg::Msg;
 use crate::console::state::State;
 use crate::console::theme::Depth;
 use crate::console::update::update;
+use crate::deck::StrayPlan;
 use crate::deck::look::{LogLine, Look};
+use crate::deck::wave::WavePlan;
+use crate::model::Fault;
+use crate::model::hold::HoldOn;
 use ratatui::style::Modifier;
 use std::sync::Arc;
 
@@ -14,6 +18,27 @@ fn with_plan(state: &mut State) {
     let effects = press(state, ". b");
     let Some(Effect::Plan { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
     update(state, Msg::Planned { ticket, plan: Box::new(Ok(plan())) });
+}
+
+fn with_held_plan(state: &mut State) {
+    let effects = press(state, ". b");
+    let Some(Effect::Plan { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
+    let mut plan = plan();
+    plan.held = vec![hold("rollback-411", HoldOn::Swarm, "s-shop-eu-web", "shop-eu-web@web")];
+    update(state, Msg::Planned { ticket, plan: Box::new(Ok(plan)) });
+}
+
+fn with_busy(state: &mut State) {
+    with_plan(state);
+    press(state, "y");
+    update(state, Msg::Executed(Err(Fault::busy("shop-prod-web@web is held by op2 (dispatch v5.3.2), step drain"))));
+}
+
+fn with_wave(state: &mut State) {
+    let effects = press(state, "2 space space k . d enter");
+    let Some(Effect::PlanWave { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
+    let planned = WavePlan { plans: vec![plan(), plan()], left_out: Vec::new(), of: 0 };
+    update(state, Msg::WavePlanned { ticket, why: String::new(), plan: Box::new(Ok(planned)) });
 }
 
 fn with_log(state: &mut State) {
@@ -29,6 +54,18 @@ fn with_log(state: &mut State) {
     );
 }
 
+fn with_retirement(state: &mut State) {
+    let effects = press(state, "9 . q");
+    let Some(Effect::PlanStray { verb, place, name }) = effects.first().cloned() else { panic!("{effects:?}") };
+    let lines = vec![
+        "take web02.example:5011 out of pool shop@edge, which keeps 2, and wait for its connections".into(),
+        "keep the end of its log, its exit and its spawn error".into(),
+        format!("stop and remove {name} on {place} (RUNNING, pid 8011, orphan)"),
+    ];
+    let plan = StrayPlan { verb: verb.into(), place, name, lines, ..StrayPlan::default() };
+    update(state, Msg::StrayPlanned(Ok(plan)));
+}
+
 /// A screen's name, and the way there.
 type Screen = (&'static str, fn(&mut State));
 
@@ -42,6 +79,9 @@ fn screens() -> Vec<Screen> {
         ("dispatches", |s| drop(press(s, "6"))),
         ("ingredients", |s| drop(press(s, "7"))),
         ("events", |s| drop(press(s, "8"))),
+        ("strays", |s| drop(press(s, "9"))),
+        ("stray", |s| drop(press(s, "9 enter"))),
+        ("retire", with_retirement),
         ("swarm-procs", |s| drop(press(s, "enter"))),
         ("dispatch", |s| drop(press(s, "6 enter"))),
         ("plan", with_plan),
@@ -54,6 +94,12 @@ fn screens() -> Vec<Screen> {
         ("help", |s| drop(press(s, "?"))),
         ("destroy", |s| drop(press(s, "4 . !"))),
         ("ask", |s| drop(press(s, ". d"))),
+        ("plan-held", with_held_plan),
+        ("busy", with_busy),
+        ("lift", |s| drop(press(s, "2 G . h"))),
+        ("leave", |s| drop(press(s, "q"))),
+        ("leaving", |s| drop(press(s, "q enter"))),
+        ("wave", with_wave),
         ("welcome", |s| {
             update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), can_write: true, ..Look::default() })));
         }),

@@ -7,6 +7,9 @@ use crate::console::msg::Msg;
 use crate::console::state::{Layer, State};
 use crate::console::theme::Depth;
 use crate::console::update::update;
+use crate::deck::StrayPlan;
+use crate::deck::wave::WavePlan;
+use crate::model::Fault;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -31,7 +34,21 @@ fn answer(state: &mut State, effects: &[Effect]) {
     for effect in effects {
         match effect {
             Effect::Plan { ticket, .. } => drop(update(state, Msg::Planned { ticket: *ticket, plan: Box::new(Ok(plan())) })),
+            Effect::Execute { lift, .. } if !lift.is_empty() => drop(update(state, Msg::Executed(Err(Fault::busy("held by op2"))))),
             Effect::Execute { .. } => drop(update(state, Msg::Executed(Ok("d-412".into())))),
+            Effect::PlanStray { verb, place, name } => {
+                let (verb, place, name) = ((*verb).into(), place.clone(), name.clone());
+                let plan = StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() };
+                drop(update(state, Msg::StrayPlanned(Ok(plan))));
+            }
+            Effect::WaitFree { ticket, .. } => drop(update(state, Msg::Freed { ticket: *ticket, moved: Ok(vec!["it moved".into()]) })),
+            Effect::PlanWave { ticket, .. } => {
+                let planned = WavePlan { plans: vec![plan()], left_out: Vec::new(), of: 0 };
+                update(state, Msg::WavePlanned { ticket: *ticket, why: String::new(), plan: Box::new(Ok(planned)) });
+            }
+            Effect::HandOver { ticket } => {
+                update(state, Msg::HandedOver { ticket: *ticket, result: Err(Fault::failed("it stays")) });
+            }
             Effect::Build { .. } => drop(update(state, Msg::BuildStarted(Ok("b1".into())))),
             _ => {}
         }

@@ -3,8 +3,11 @@
 use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
+use crate::deck::StrayPlan;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look};
+use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
+use crate::model::hold::HoldOn;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -36,8 +39,29 @@ impl Port for Fake {
         let _ = progress.send(LogLine { at_ms: 0, from: "build".into(), text: "compiling".into() }).await;
         Ok(plan())
     }
-    async fn execute(&self, plan_id: &str, _: &str) -> Result<String> {
+    async fn execute(&self, plan_id: &str, _: &str, _: &[String]) -> Result<String> {
         Err(Fault::refused(format!("{plan_id}: the world moved")))
+    }
+    async fn wait_free(&self, _: &str, _: bool, _: mpsc::Sender<LogLine>) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    async fn plan_wave(&self, _: WaveRequest, _: mpsc::Sender<LogLine>) -> Result<WavePlan> {
+        Ok(WavePlan { plans: vec![plan()], left_out: Vec::new(), of: 0 })
+    }
+    async fn begin_wave(&self, _: &[String], _: &str) -> Said {
+        Ok("begun".into())
+    }
+    fn carries(&self) -> bool {
+        false
+    }
+    async fn hand_over(&self, _: mpsc::Sender<LogLine>) -> Result<()> {
+        Ok(())
+    }
+    async fn hold(&self, _: HoldOn, _: &str, _: &str, _: i64) -> Said {
+        Ok("held".into())
+    }
+    async fn lift(&self, _: &str) -> Said {
+        Ok("lifted".into())
     }
     async fn cancel(&self, _: &str) -> Said {
         Ok("cancelled".into())
@@ -56,6 +80,15 @@ impl Port for Fake {
     }
     async fn pool_do(&self, plan: &PoolPlan) -> Said {
         Ok(plan.object())
+    }
+    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
+        Ok(StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), ..StrayPlan::default() })
+    }
+    async fn stray_do(&self, plan: &StrayPlan) -> Said {
+        Ok(format!("{} {}", plan.verb, plan.name))
+    }
+    async fn stray_unignore(&self, _: &str, name: &str) -> Said {
+        Ok(format!("{name} is trouble"))
     }
     async fn host_verb(&self, _: &str, _: &str, _: mpsc::Sender<LogLine>) -> Said {
         Ok("nothing is missing".into())

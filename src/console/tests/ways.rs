@@ -1,16 +1,18 @@
 //! Keys in, effects out: the rules of DESIGN part 6.
 
-use super::fixture::{NOW, frame, look, plan, press, state};
+use super::fixture::{NOW, frame, hold, look, plan, press, state};
 use crate::console::effect::Effect;
 use crate::console::keys::parse_key;
 use crate::console::msg::Msg;
-use crate::console::state::{Layer, PlanFocus, Slot, Tab};
+use crate::console::state::{Confirm, Layer, PlanFocus, Slot, State, Tab};
 use crate::console::term::Screen;
 use crate::console::theme::{self, Depth};
 use crate::console::update::update;
 use crate::console::view::view;
-use crate::deck::look::Target;
+use crate::deck::look::{LogLine, Target};
+use crate::deck::wave::WavePlan;
 use crate::model::Fault;
+use crate::model::hold::HoldOn;
 use ratatui::layout::Rect;
 use std::sync::Arc;
 
@@ -28,7 +30,7 @@ fn a_plan_is_dispatched_by_y_only_after_it_was_seen() {
     assert!(update(&mut state, Msg::Key { key: y, now_ms: at + 5299 }).is_empty(), "type-ahead");
     assert!(update(&mut state, Msg::Key { key: parse_key("enter").unwrap(), now_ms: at + 5299 }).is_empty());
     let effects = update(&mut state, Msg::Key { key: y, now_ms: at + 5300 });
-    assert_eq!(effects, [Effect::Execute { plan_id: "p-1".into(), why: String::new() }]);
+    assert_eq!(effects, [Effect::Execute { plan_id: "p-1".into(), why: String::new(), lift: vec![] }]);
     assert!(update(&mut state, Msg::Key { key: y, now_ms: at + 6000 }).is_empty(), "sent once");
     update(&mut state, Msg::Executed(Ok("d-412".into())));
     assert!(matches!(state.layers.last(), Some(Layer::Dispatch { id, .. }) if id == "d-412"));
@@ -85,14 +87,31 @@ fn a_verb_on_what_is_gone_does_nothing() {
 fn leaving_with_a_dispatch_under_way_asks() {
     let mut state = state(80, 24);
     assert!(press(&mut state, "q").is_empty());
-    assert_eq!(press(&mut state.clone(), "tab enter"), [Effect::Quit]);
-    assert_eq!(press(&mut state.clone(), "tab tab enter"), [Effect::QuitAndStop]);
-    assert_eq!(press(&mut state.clone(), "tab tab tab enter"), [Effect::QuitAndUndo(vec!["d-412".into()])]);
-    assert!(press(&mut state, "enter").is_empty(), "cancel stays");
-    let mut idle = look();
-    idle.dispatches.clear();
-    update(&mut state, Msg::Look(Arc::new(idle)));
-    assert_eq!(press(&mut state, "q"), [Effect::Quit]);
+    assert_eq!(press(&mut state.clone(), "tab tab enter"), [Effect::QuitAndUndo(vec!["d-412".into()])]);
+    let mut stays = state.clone();
+    assert!(press(&mut stays, "tab enter").is_empty() && stays.layers.is_empty(), "stay");
+    // Leaving it going has the focus; no key is heard till a process without a screen has it.
+    let mut leaves = state.clone();
+    let effects = press(&mut leaves, "enter");
+    let [Effect::HandOver { ticket }] = effects[..] else { panic!("{effects:?}") };
+    assert!(press(&mut leaves, "q y esc ^c").is_empty());
+    let line = LogLine { at_ms: NOW, from: "leaving".into(), text: "dispatch 412: takes over; 29 s left".into() };
+    update(&mut leaves, Msg::Progress { ticket, line });
+    assert!(frame(&leaves, Depth::True).0.contains("takes over; 29 s left"));
+    let mut kept = leaves.clone();
+    assert_eq!(update(&mut leaves, Msg::HandedOver { ticket, result: Ok(()) }), [Effect::Quit]);
+    let asks = Fault::refused("web01 asks for the passphrase of /home/op1/.ssh/id");
+    assert!(update(&mut kept, Msg::HandedOver { ticket, result: Err(asks) }).is_empty(), "it stays");
+    assert!(frame(&kept, Depth::True).0.contains("passphrase of /home/op1/.ssh/id"));
+    // Begun so short ago that the screen does not know of it: handed over all the same.
+    let effects = update(&mut kept, Msg::Leaving);
+    assert!(matches!(effects[..], [Effect::HandOver { .. }]), "{effects:?}");
+
+    press(&mut state, "esc");
+    let mut theirs = look();
+    theirs.carried.clear();
+    update(&mut state, Msg::Look(Arc::new(theirs)));
+    assert_eq!(press(&mut state, "q"), [Effect::Quit], "what others carry goes on by itself");
 }
 
 #[test]
@@ -252,4 +271,106 @@ fn latest_shows_the_latest_while_nobody_moves_in_it() {
     update(&mut state, Msg::Tick { now_ms });
     update(&mut state, Msg::Look(Arc::new(other)));
     assert!(frame(&state, Depth::True).0.contains("the very newest"));
+}
+
+#[test]
+fn a_hold_is_asked_for_with_a_reason_and_lifted_by_its_name() {
+    let mut state = state(80, 24);
+    press(&mut state, "2 . h");
+    assert!(press(&mut state, "enter").is_empty(), "without a reason");
+    assert!(frame(&state, Depth::True).0.contains("needs a reason"));
+    press(&mut state, "s a l e tab 2 h enter");
+    let held = find_confirm(&state);
+    assert!(held.title.starts_with("Hold ") && held.lines.iter().any(|line| line == "until 2h: sale"), "{held:?}");
+    let effects = press(&mut state, "y");
+    let [Effect::Hold { on: HoldOn::Swarm, object, why, until_ms }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((object.as_str(), why.as_str()), ("s-shop-eu-web", "sale"));
+    assert!(*until_ms > NOW + 7_190_000 && *until_ms < NOW + 7_230_000);
+    // Hosts and squads too, and the fleet by the line.
+    press(&mut state, "3 j . h");
+    assert!(matches!(state.layers.last(), Some(Layer::Ask(ask)) if ask.title.starts_with("Hold host web0")), "{:?}", state.layers);
+    press(&mut state, "esc k . h");
+    assert!(matches!(state.layers.last(), Some(Layer::Ask(ask)) if ask.title.starts_with("Hold squad web")), "{:?}", state.layers);
+    press(&mut state, "esc : h o l d space t h e space f l e e t enter");
+    assert!(matches!(state.layers.last(), Some(Layer::Ask(ask)) if ask.title.starts_with("Hold the fleet")), "{:?}", state.layers);
+    // What is held says so, and `.h` lifts it.
+    press(&mut state, "esc 2 G . h");
+    assert!(find_confirm(&state).lines[0].starts_with("rollback-97 by op1 since"));
+    assert_eq!(press(&mut state, "y"), [Effect::Lift { name: "rollback-97".into() }]);
+}
+
+fn find_confirm(state: &State) -> Confirm {
+    match state.layers.last() {
+        Some(Layer::Confirm(confirm)) => (**confirm).clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_held_plan_goes_only_with_its_tick_and_a_busy_swarm_is_asked_about() {
+    let mut state = state(80, 24);
+    let effects = press(&mut state, ". b");
+    let Some(Effect::Plan { ticket, .. }) = effects.first().cloned() else { panic!() };
+    let mut held = plan();
+    held.held = vec![hold("rollback-97", HoldOn::Swarm, "s-shop-eu-web", "shop-eu-web@web")];
+    update(&mut state, Msg::Planned { ticket, plan: Box::new(Ok(held)) });
+    assert!(press(&mut state, "y").is_empty(), "held");
+    let shown = frame(&state, Depth::True).0;
+    assert!(shown.contains("HELD  [ ] lift rollback-97 (needed)  by op1") && shown.contains("! HELD by rollback-97"), "{shown}");
+    press(&mut state, "s-tab s-tab space");
+    assert!(frame(&state, Depth::True).0.contains("[x] lift rollback-97"));
+    let effects = press(&mut state, "y");
+    assert_eq!(effects, [Effect::Execute { plan_id: "p-1".into(), why: String::new(), lift: vec!["rollback-97".into()] }]);
+
+    // Somebody else is at it: refuse has the focus; wait goes with the same plan when the world holds, and plans anew when it moved.
+    update(&mut state, Msg::Executed(Err(Fault::busy("shop-eu-web@web is held by op2 (dispatch v2), step drain"))));
+    assert!(frame(&state, Depth::True).0.contains("held by op2 (dispatch v2), step drain"));
+    let mut refused = state.clone();
+    assert!(press(&mut refused, "enter").is_empty() && matches!(refused.layers.last(), Some(Layer::Plan(plan)) if !plan.sent));
+    let mut supersedes = state.clone();
+    assert_eq!(press(&mut supersedes, "tab tab enter"), [Effect::WaitFree { ticket, plan_id: "p-1".into(), supersede: true }]);
+    assert_eq!(press(&mut state, "tab enter"), [Effect::WaitFree { ticket, plan_id: "p-1".into(), supersede: false }]);
+    let line = LogLine { at_ms: NOW, from: "waits".into(), text: "waits 3 s for the lease: held by op2".into() };
+    update(&mut state, Msg::Progress { ticket, line });
+    let shown = frame(&state, Depth::True).0;
+    assert!(shown.contains("~ Waiting till nobody else is at it") && shown.contains("waits 3 s for the lease"), "{shown}");
+    assert!(press(&mut state, "y").is_empty(), "while it waits");
+    let mut moved = state.clone();
+    let effects = update(&mut moved, Msg::Freed { ticket, moved: Ok(vec!["port 5001 is taken".into()]) });
+    assert!(matches!(&effects[..], [Effect::Plan { ticket: again, .. }] if *again == ticket), "{effects:?}");
+    let effects = update(&mut state, Msg::Freed { ticket, moved: Ok(vec![]) });
+    assert!(matches!(&effects[..], [Effect::Execute { plan_id, .. }] if plan_id == "p-1"), "{effects:?}");
+    // A hold of more than the swarm is not lifted from here.
+    let mut fleet = plan();
+    fleet.held = vec![hold("hold-3", HoldOn::Fleet, "", "the fleet")];
+    let effects = press(&mut moved, "esc . b");
+    let Some(Effect::Plan { ticket, .. }) = effects.iter().rev().find(|effect| matches!(effect, Effect::Plan { .. })).cloned() else {
+        panic!()
+    };
+    update(&mut moved, Msg::Planned { ticket, plan: Box::new(Ok(fleet)) });
+    assert!(press(&mut moved, "s-tab s-tab space y").is_empty());
+    assert!(frame(&moved, Depth::True).0.contains("lift that first"));
+}
+
+#[test]
+fn marked_swarms_are_one_wave_with_one_question() {
+    let mut state = state(80, 24);
+    press(&mut state, "2 space space k");
+    let effects = press(&mut state, ". d v 6 tab s a l e enter");
+    let Some(Effect::PlanWave { ticket, request }) = effects.first().cloned() else { panic!("{effects:?}") };
+    assert_eq!((request.swarms.len(), request.version.as_deref(), request.why.as_str()), (2, Some("v6"), "sale"));
+    let planned = |plans: Vec<crate::plan::Plan>| {
+        Box::new(Ok(WavePlan { plans, left_out: vec![("x-y-z@web".into(), "runs this already".into())], of: 0 }))
+    };
+    let mut held = state.clone();
+    update(&mut state, Msg::WavePlanned { ticket, why: "sale".into(), plan: planned(vec![plan(), plan()]) });
+    let confirm = find_confirm(&state);
+    assert!(confirm.lines[0].contains("shop-prod-web  v5.3.0 -> v5.3.1  +4 -1, 3 keys"), "{confirm:?}");
+    assert_eq!(press(&mut state, "y"), [Effect::BeginWave { plans: vec!["p-1".into(), "p-1".into()], why: "sale".into() }]);
+    update(&mut state, Msg::WaveBegun(Ok("wave 7 is under way".into())));
+    assert!(state.marks.is_empty());
+    let mut stopped = plan();
+    stopped.held = vec![hold("hold-3", HoldOn::Fleet, "", "the fleet")];
+    update(&mut held, Msg::WavePlanned { ticket, why: "sale".into(), plan: planned(vec![plan(), stopped]) });
+    assert_eq!(find_confirm(&held).buttons.len(), 1, "only cancel");
 }

@@ -4,7 +4,7 @@ use crate::console::effect::Effect;
 use crate::console::msg::Msg;
 use crate::console::state::{Kind, Layer, Pane, Scope, State};
 use crate::deck::look::Target;
-use crate::model::Result;
+use crate::model::{FaultKind, Result};
 
 /// Build lines kept on a plan screen while the plan is made.
 const PROGRESS_KEPT: usize = 200;
@@ -32,15 +32,24 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                         }
                     }
                     Layer::Log(log) if log.ticket == ticket => log.push(vec![line.clone()]),
+                    Layer::Leaving { ticket: known, said } if *known == ticket => said.clone_from(&line.text),
                     _ => {}
                 }
             }
         }
+        Msg::StrayPlanned(Ok(plan)) => super::strays::show(state, plan),
+        Msg::StrayPlanned(Err(fault)) => state.say(fault.line(), true),
         Msg::Executed(Ok(id)) => {
             state.layers.retain(|layer| !matches!(layer, Layer::Plan(plan) if plan.sent));
             let pane = Box::new(Pane::new(Kind::Places, Scope::Run(id.clone())));
             state.layers.push(Layer::Dispatch { id, pane });
         }
+        Msg::Executed(Err(fault)) if fault.kind == FaultKind::Busy => super::holding::busy(state, &fault),
+        Msg::Freed { ticket, moved } => return super::holding::freed(state, ticket, moved),
+        Msg::WavePlanned { ticket, why, plan } => super::waves::planned(state, ticket, &why, *plan),
+        Msg::WaveBegun(result) => super::waves::begun(state, result),
+        Msg::Leaving => return super::leaving::hand_over(state),
+        Msg::HandedOver { ticket, result } => return super::leaving::ended(state, ticket, result),
         Msg::Executed(Err(fault)) => {
             for layer in &mut state.layers {
                 if let Layer::Plan(plan) = layer

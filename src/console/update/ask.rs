@@ -1,6 +1,6 @@
 //! Keys of a question with text fields.
 
-use super::{goto, verbs};
+use super::{goto, holding, verbs, waves};
 use crate::console::effect::Effect;
 use crate::console::state::{Asks, Confirm, Layer, State};
 use crate::deck::look::DispatchRequest;
@@ -45,6 +45,14 @@ fn answer(state: &mut State) -> Vec<Effect> {
                 Vec::new()
             }
         },
+        Asks::Wave(swarms) => {
+            state.layers.pop();
+            waves::plan(state, swarms, &first, &why)
+        }
+        Asks::Hold(on, object) => {
+            holding::asked(state, on, &object, &first, &why);
+            Vec::new()
+        }
         Asks::Apply | Asks::AddHost if first.is_empty() => Vec::new(),
         Asks::Apply => {
             state.layers.pop();

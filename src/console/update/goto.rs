@@ -1,9 +1,8 @@
 //! Ways through the console: in, out, tabs, panes, logs, leaving.
 
-use super::verbs;
 use crate::console::effect::Effect;
 use crate::console::rows::find;
-use crate::console::state::{Button, Confirm, Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
+use crate::console::state::{Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
 use crate::console::view::layout;
 use crate::deck::look::Target;
 
@@ -31,13 +30,9 @@ pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
             }
             describe(state, target);
         }
-        Target::Proc(..) | Target::Ingredient(_) | Target::Host(_) => describe(state, target),
-        // A need about many things at once, such as strays: the procs, worst first.
-        Target::Nothing => {
-            if state.layers.is_empty() && state.slot() == Slot::Needs && state.pane().is_some_and(|pane| pane.at().is_some()) {
-                return tab(state, Tab::Procs);
-            }
-        }
+        Target::Proc(..) | Target::Ingredient(_) | Target::Host(_) | Target::Stray(..) => describe(state, target),
+        Target::Strays => return tab(state, Tab::Strays),
+        Target::Nothing => {}
     }
     Vec::new()
 }
@@ -101,6 +96,9 @@ pub fn logs(state: &mut State, target: &Target) -> Vec<Effect> {
             }
         }
         Target::Host(_) => open(state, target),
+        Target::Stray(host, name) if find::proc(&state.look, host, name).is_some() => {
+            logs(state, &Target::Proc(host.clone(), name.clone()))
+        }
         _ => Vec::new(),
     }
 }
@@ -162,28 +160,4 @@ pub fn pop(state: &mut State) -> Vec<Effect> {
         pane.stale = true;
     }
     layer.ticket().map(|ticket| Effect::Stop { ticket }).into_iter().collect()
-}
-
-/// Leaves, or asks when dispatches of ours are under way.
-pub fn leave(state: &mut State) -> Vec<Effect> {
-    let under_way: Vec<(String, String)> = state
-        .look
-        .dispatches
-        .iter()
-        .filter(|dispatch| dispatch.outcome.is_none())
-        .map(|dispatch| (dispatch.id.clone(), format!("{} {}: {}", dispatch.number, dispatch.swarm, dispatch.phase.word())))
-        .collect();
-    if under_way.is_empty() {
-        return vec![Effect::Quit];
-    }
-    let mut lines = vec!["Under way:".to_string()];
-    lines.extend(under_way.iter().map(|(_, line)| format!("  dispatch {line}")));
-    let ids = under_way.into_iter().map(|(id, _)| id).collect();
-    let buttons = vec![
-        verbs::button("leave, it goes on", vec![Effect::Quit]),
-        Button { label: "stop, resumable".into(), effects: vec![Effect::QuitAndStop], log: None },
-        Button { label: "undo and leave".into(), effects: vec![Effect::QuitAndUndo(ids)], log: None },
-    ];
-    state.layers.push(Layer::Confirm(Box::new(Confirm::new("Leave?", lines, buttons))));
-    Vec::new()
 }

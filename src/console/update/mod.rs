@@ -6,13 +6,17 @@ mod base;
 mod confirm;
 mod edit;
 mod goto;
+mod holding;
+mod leaving;
 mod log;
 mod palette;
 mod plan;
 mod pools;
 mod question;
 mod settle;
+mod strays;
 mod verbs;
+mod waves;
 
 use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
@@ -108,6 +112,9 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
 }
 
 fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    if matches!(state.layers.last(), Some(Layer::Leaving { .. })) {
+        return Vec::new();
+    }
     let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
     if matches!(state.layers.last(), Some(Layer::Editor(_))) {
         return edit::key(state, key);

@@ -1,6 +1,6 @@
 //! The `:` line: every verb, object and screen, found by a few letters, with its live key.
 
-use super::{goto, verbs};
+use super::{goto, holding, leaving, verbs};
 use crate::console::effect::Effect;
 use crate::console::keys::{Action, key_of};
 use crate::console::rows::find;
@@ -58,12 +58,16 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             verbs::confirm_apply(state, path);
             Vec::new()
         }
+        PaletteGo::HoldFleet => {
+            holding::toggle(state, &Target::Nothing);
+            Vec::new()
+        }
         PaletteGo::Refresh => vec![Effect::Refresh],
         PaletteGo::Help => {
             state.layers.push(Layer::Help { top: 0 });
             Vec::new()
         }
-        PaletteGo::Quit => goto::leave(state),
+        PaletteGo::Quit => leaving::leave(state),
     }
 }
 
@@ -140,6 +144,7 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     });
     let fixed = [
         ("help", PaletteGo::Help, Action::Help),
+        ("hold the fleet, or lift that", PaletteGo::HoldFleet, Action::Palette),
         ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
         ("quit", PaletteGo::Quit, Action::Leave),
     ];

@@ -1,6 +1,6 @@
 //! Keys of the plan screen.
 
-use super::goto;
+use super::{goto, holding};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
 use crate::console::state::{DEAF_MS, Layer, PlanFocus, PlanLayer, State};
@@ -25,7 +25,10 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
     let now_ms = state.now_ms;
     let Some(Layer::Plan(plan)) = state.layers.last_mut() else { return Vec::new() };
     let heard = plan.painted_ms.is_some_and(|painted| now_ms >= painted + DEAF_MS);
-    let order = [PlanFocus::Why, PlanFocus::Cancel, PlanFocus::Go];
+    let held = plan.plan.as_ref().is_some_and(|plan| plan.as_ref().is_ok_and(|plan| !plan.held.is_empty()));
+    let order = [PlanFocus::Lift, PlanFocus::Why, PlanFocus::Cancel, PlanFocus::Go];
+    let order = if held { order.as_slice() } else { order.get(1..).unwrap_or_default() };
+    let count = order.len();
     let at = order.iter().position(|focus| *focus == plan.focus).unwrap_or(1);
     match act {
         Action::Out | Action::Leave | Action::Stop => return goto::pop(state),
@@ -40,13 +43,16 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             state.say(format!("copied: {line}"), false);
             return vec![Effect::Copy(line)];
         }
-        _ if plan.plan.is_none() || !heard => {}
-        Action::NextField => plan.focus = order.get((at + 1) % 3).copied().unwrap_or(PlanFocus::Cancel),
-        Action::PreviousField => plan.focus = order.get((at + 2) % 3).copied().unwrap_or(PlanFocus::Cancel),
+        _ if plan.plan.is_none() || plan.waits_since.is_some() || !heard => {}
+        Action::NextField => plan.focus = order.get((at + 1) % count).copied().unwrap_or(PlanFocus::Cancel),
+        Action::PreviousField => plan.focus = order.get((at + count - 1) % count).copied().unwrap_or(PlanFocus::Cancel),
+        Action::Choose if plan.focus == PlanFocus::Lift => plan.lift = !plan.lift,
         Action::Choose if plan.focus == PlanFocus::Cancel => return goto::pop(state),
         Action::Choose if plan.focus != PlanFocus::Go => {}
         Action::Choose | Action::Accept => {
-            if !super::verbs::is_read_only(state)
+            if let Some(held) = holding::stops(plan) {
+                state.say(held, true);
+            } else if !super::verbs::is_read_only(state)
                 && let Some(Layer::Plan(plan)) = state.layers.last_mut()
             {
                 return go(plan);
@@ -57,12 +63,14 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-fn go(layer: &mut PlanLayer) -> Vec<Effect> {
+/// Sends it off.
+pub fn go(layer: &mut PlanLayer) -> Vec<Effect> {
     match &layer.plan {
         // Sent once: a second y while the answer is under way is nothing.
         Some(Ok(plan)) if !layer.sent => {
             layer.sent = true;
-            vec![Effect::Execute { plan_id: plan.id.clone(), why: layer.why.text.trim().to_string() }]
+            let lift = plan.held.iter().map(|hold| hold.name.clone()).collect();
+            vec![Effect::Execute { plan_id: plan.id.clone(), why: layer.why.text.trim().to_string(), lift }]
         }
         _ => Vec::new(),
     }
@@ -77,6 +85,9 @@ pub fn command(layer: &PlanLayer) -> String {
     };
     if plan.size != plan.size_before && plan.verb != "rollback" {
         line.push_str(&format!(" --size {}", plan.size));
+    }
+    for hold in plan.held.iter().filter(|_| layer.lift) {
+        line.push_str(&format!(" --lift {}", quote(&hold.name)));
     }
     if !layer.why.text.trim().is_empty() {
         line.push_str(&format!(" -m {}", quote(layer.why.text.trim())));

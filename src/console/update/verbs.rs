@@ -1,6 +1,6 @@
 //! The verbs: the `.` menu of one object, and how each verb begins. None of them changes anything before a plan or a question was answered.
 
-use super::goto;
+use super::{goto, holding, leaving, waves};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
 use crate::console::state::{Ask, Asks, Button, Confirm, Field, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, verbs_on};
@@ -80,6 +80,9 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         return Vec::new();
     }
     match (verb, target) {
+        ("dispatch", Target::Swarm(id)) if let Some(swarms) = waves::marked(state, id) => waves::ask(state, swarms),
+        ("hold", target) => holding::toggle(state, target),
+        ("lift", target) => holding::lift(state, target),
         ("dispatch", Target::Swarm(id)) => {
             let version = find::swarm(&state.look, id).map(|swarm| swarm.version.clone()).unwrap_or_default();
             let fields = vec![("version", Field::new(&version)), ("why", Field::default())];
@@ -126,6 +129,9 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         }
         ("repair", Target::Swarm(id)) => return super::pools::repair(state, id),
         ("drain" | "put-back", Target::Proc(host, name)) => return super::pools::node(state, verb, host, name),
+        ("retire", Target::Proc(place, name)) | ("adopt" | "retire-stray" | "ignore", Target::Stray(place, name)) => {
+            return super::strays::begin(state, verb, place, name);
+        }
         (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
         ("cancel", Target::Dispatch(id)) => {
             let lines = vec![
@@ -245,6 +251,8 @@ pub fn plan(state: &mut State, request: DispatchRequest) -> Vec<Effect> {
         painted_ms: None,
         top: 0,
         all_differences: false,
+        lift: false,
+        waits_since: None,
         sent: false,
     })));
     vec![Effect::Plan { ticket, request }]
@@ -253,6 +261,13 @@ pub fn plan(state: &mut State, request: DispatchRequest) -> Vec<Effect> {
 /// Runs what a pressed button asks for.
 pub fn press(state: &mut State, button: Button) -> Vec<Effect> {
     let mut effects = goto::pop(state);
+    for effect in &button.effects {
+        match effect {
+            Effect::HandOver { ticket } => leaving::begins(state, *ticket),
+            Effect::WaitFree { ticket, .. } => holding::waits(state, *ticket),
+            _ => {}
+        }
+    }
     if let Some(log) = button.log {
         state.layers.push(Layer::Log(log));
     }

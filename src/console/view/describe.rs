@@ -8,6 +8,7 @@ use crate::console::state::{State, TextKind};
 use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
 use crate::model::record::StepState;
+use crate::model::stray::Stray;
 use crate::model::world::{HostState, PoolSeen, Proc};
 use ratatui::layout::Position;
 
@@ -67,7 +68,8 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (_, Target::Dispatch(id)) => dispatch_lines(look, id),
         (_, Target::Ingredient(id)) => ingredient_lines(look, now, id),
         (_, Target::Event(seq)) => event_lines(look, *seq),
-        (_, Target::Nothing) => Vec::new(),
+        (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(state, stray)).unwrap_or_default(),
+        (_, Target::Strays | Target::Nothing) => Vec::new(),
     };
     let names = find::aliases(look, target);
     let last: Vec<_> =
@@ -246,6 +248,42 @@ fn proc_lines(proc: &Proc) -> Vec<Line> {
         fact("dispatch", stamp.dispatch),
         fact("instance", stamp.instance),
     ]
+}
+
+fn stray_lines(state: &State, stray: &Stray) -> Vec<Line> {
+    let (look, now) = (&state.look, state.now_ms);
+    let mut lines = vec![
+        title(&stray.name),
+        fact("kind", stray.kind.word()),
+        fact("place", &stray.place),
+        fact("port", stray.port.map(|port| format!("{port}, counted as used")).unwrap_or_default()),
+        fact("whose", &stray.whose),
+        fact(
+            "since",
+            if stray.since_ms > 0 { format!("{} ago, {}", age(now, stray.since_ms), date(stray.since_ms)) } else { String::new() },
+        ),
+        fact("known", if stray.ignored { "yes: it is no trouble" } else { "no" }),
+        line(""),
+        title("EVIDENCE"),
+    ];
+    let width = usize::from(state.size.0.saturating_sub(4)).max(20);
+    let evidence = stray.evidence.iter().flat_map(|evidence| super::footer::wrap(evidence, width));
+    lines.extend(evidence.map(|evidence| line(format!("  {evidence}"))));
+    lines.push(line(""));
+    lines.push(title("NEXT"));
+    let verbs = [
+        ("adopt", ".a adopt"),
+        ("retire", ".q retire"),
+        ("ignore", if stray.ignored { ".i take back that it is known" } else { ".i ignore, known" }),
+    ];
+    let can: Vec<&str> = verbs.iter().filter(|(verb, _)| stray.can(verb)).map(|(_, words)| *words).collect();
+    lines.push(line(format!("  {}", can.join("   "))));
+    if let Some(proc) = find::proc(look, &stray.place, &stray.name) {
+        lines.push(line(""));
+        lines.push(title("PROC"));
+        lines.extend(proc_lines(proc).into_iter().skip(1));
+    }
+    lines
 }
 
 fn host_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {

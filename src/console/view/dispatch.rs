@@ -39,7 +39,10 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, id: &str, pane: &Pane) -> Option<P
     pen.text(body.x + 1, body.y + 2, body.width.saturating_sub(1), &phases(dispatch), Role::Text);
     let table_at = Rect { y: body.y + 3, height: body.height.saturating_sub(3), ..body };
     table::names(pen, Rect { height: table_at.height.min(1), ..table_at }, Kind::Places);
-    let notes = notes(dispatch, usize::from(body.width.saturating_sub(7).max(1)));
+    let mut notes = notes(dispatch, usize::from(body.width.saturating_sub(7).max(1)));
+    if let Some(waiting) = state.look.waits.get(id).filter(|_| dispatch.outcome.is_none()) {
+        notes.insert(0, ("WAIT", waiting.line(state.now_ms), Role::Moving));
+    }
     let lines = if body.height > 34 { 12 } else { 5.min(body.height / 4) };
     let hosts = (pane.order.len() as u16).max(1).min(table_at.height.saturating_sub(1 + notes.len() as u16 + lines + 3).max(2));
     let rows = Rect { y: table_at.y + 1, height: hosts.min(table_at.height.saturating_sub(1)), ..table_at };

@@ -128,6 +128,7 @@ fn keys(state: &State) -> String {
         Some(Layer::Ask(_)) => "tab next field  enter go on (shows the plan or asks first)  esc cancel".into(),
         Some(Layer::Question(_)) => "enter answer  esc no answer".into(),
         Some(Layer::Confirm(_)) => "tab choose  enter press  y yes  n no  esc cancel".into(),
+        Some(Layer::Leaving { .. }) => "it takes 30 s at most".into(),
         Some(Layer::Help { .. }) => "j down  k up  esc back".into(),
     };
     if matches!(
@@ -140,6 +141,7 @@ fn keys(state: &State) -> String {
                 | Layer::Question(_)
                 | Layer::Confirm(_)
                 | Layer::Help { .. }
+                | Layer::Leaving { .. }
         )
     ) {
         return base;

@@ -24,6 +24,7 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position>
         Layer::Ask(ask) => self::ask(pen, ask),
         Layer::Question(question) => self::question(pen, question),
         Layer::Confirm(confirm) => self::confirm(pen, confirm),
+        Layer::Leaving { said, .. } => leaving(pen, said),
         _ => None,
     }
 }
@@ -179,6 +180,20 @@ fn question(pen: &mut Pen<'_>, question: &HostQuestion) -> Option<Position> {
     }
     pen.text(inside.x, y, inside.width, &"_".repeat(usize::from(inside.width)), Role::Dim);
     Some(input(pen, inside.x, y, inside.width, &field))
+}
+
+/// The screen is about to go; it stays when that fails.
+fn leaving(pen: &mut Pen<'_>, said: &str) -> Option<Position> {
+    let width = pen.area.width.saturating_sub(12).min(70);
+    let lines = super::footer::wrap(&shown(said), usize::from(width.max(1)));
+    let area = middle(pen, width, lines.len() as u16 + 2);
+    let inside = pen.frame(area, "Leaving");
+    for (y, line) in (inside.y..inside.bottom()).zip(&lines) {
+        pen.text(inside.x, y, inside.width, line, Role::Moving);
+    }
+    let y = inside.bottom().saturating_sub(1);
+    pen.text(inside.x, y, inside.width, "If that fails you stay, and it is said why.", Role::Dim);
+    None
 }
 
 fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {

@@ -6,13 +6,14 @@ use crate::console::rows::find;
 use crate::console::rows::text::{bytes, or_dash, span};
 use crate::console::state::{PlanFocus, PlanLayer, State};
 use crate::console::theme::Role;
+use crate::model::hold::HoldOn;
 use crate::plan::{HostLine, KeyChange, Plan};
 use ratatui::layout::{Position, Rect};
 
 /// Draws it: being made, refused, or shown.
 pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &PlanLayer) -> Option<Position> {
     match &layer.plan {
-        Some(Ok(plan)) => shown_plan(pen, state, layer, plan),
+        Some(Ok(plan)) if layer.waits_since.is_none() => shown_plan(pen, state, layer, plan),
         other => {
             let name = find::name(&state.look, &crate::deck::look::Target::Swarm(layer.swarm.clone()));
             header::draw(pen, state, &format!("PLAN {name}"));
@@ -25,6 +26,10 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &PlanLayer) -> Option<Posit
                 }
                 pen.text(body.x + 1, y + 1, body.width.saturating_sub(1), "Nothing was changed.", Role::Text);
                 y += 3;
+            } else if let Some(since) = layer.waits_since {
+                let text = format!("~ Waiting till nobody else is at it; esc stops the waiting.  {}", span(state.now_ms - since));
+                pen.text(body.x + 1, y, body.width.saturating_sub(1), &text, Role::Moving);
+                y += 2;
             } else {
                 let text = format!("~ Making the plan: version, build, release, hosts.  {}", span(state.now_ms - layer.started_ms));
                 pen.text(body.x + 1, y, body.width.saturating_sub(1), &text, Role::Moving);
@@ -61,7 +66,9 @@ fn shown_plan(pen: &mut Pen<'_>, state: &State, layer: &PlanLayer, plan: &Plan) 
     let wide = layout::is_wide((pen.area.width, pen.area.height));
     pen.text(body.x + 1, body.y, body.width.saturating_sub(1), &summary(plan), Role::Text);
 
-    let foot = foot(plan, usize::from(body.width.saturating_sub(7).max(1)));
+    let mut foot = foot(plan, usize::from(body.width.saturating_sub(7).max(1)));
+    let held_at = foot.len();
+    foot.extend(held(layer, plan));
     // WHY, the buttons, and one line above them.
     let foot_height = (foot.len() as u16 + 2).min(body.height.saturating_sub(3));
     let upper = Rect { y: body.y + 2, height: body.height.saturating_sub(2 + foot_height), ..body };
@@ -102,7 +109,24 @@ fn shown_plan(pen: &mut Pen<'_>, state: &State, layer: &PlanLayer, plan: &Plan) 
         pen.text(body.x, y, 6, label, Role::Title);
         pen.text(body.x + 6, y, body.width.saturating_sub(6), text, *role);
     }
-    why_and_buttons(pen, body, layer)
+    let cursor = why_and_buttons(pen, body, layer);
+    match layer.focus {
+        PlanFocus::Lift => Some(Position::new(body.x + 7, upper.bottom() + held_at as u16)),
+        _ => cursor,
+    }
+}
+
+/// What holds it, and the tick that lifts it: only the swarm's own hold is lifted from here.
+fn held(layer: &PlanLayer, plan: &Plan) -> Vec<(&'static str, String, Role)> {
+    let Some(first) = plan.held.iter().max_by_key(|hold| hold.on) else { return Vec::new() };
+    let text = format!("by {} \"{}\"", first.who, first.why);
+    let role = if layer.focus == PlanFocus::Lift { Role::Focus } else { Role::Warning };
+    if first.on == HoldOn::Swarm {
+        let tick = if layer.lift { "[x]" } else { "[ ]" };
+        vec![("HELD", format!("{tick} lift {} (needed)  {text}", first.name), role)]
+    } else {
+        vec![("HELD", format!("{} {}, {}; lift it first: .h  {text}", first.on.word(), first.object, first.name), Role::Warning)]
+    }
 }
 
 fn why_and_buttons(pen: &mut Pen<'_>, body: Rect, layer: &PlanLayer) -> Option<Position> {
@@ -126,6 +150,7 @@ fn why_and_buttons(pen: &mut Pen<'_>, body: Rect, layer: &PlanLayer) -> Option<P
     pen.text(x, y, 12, cancel, cancel_role);
     pen.text(x + 18, y, 16, &go, go_role);
     Some(match layer.focus {
+        PlanFocus::Lift => Position::new(body.x, y),
         PlanFocus::Why => Position::new(body.x + 6 + (layer.why.cursor - skip) as u16, y - 1),
         PlanFocus::Cancel => Position::new(x + 3, y),
         PlanFocus::Go => Position::new(x + 20, y),

@@ -18,6 +18,7 @@ pub fn framed(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focused
         Kind::Dispatches => "DISPATCHES",
         Kind::Ingredients => "INGREDIENTS",
         Kind::Events => "EVENTS",
+        Kind::Strays => "STRAYS",
         Kind::Places => "HOSTS",
     };
     framed_as(pen, area, state, pane, focused, name)

@@ -37,12 +37,21 @@ pub struct Ended {
 impl Load {
     /// Starts `clients` that request `url` with a short pause between. An answer of another version than `version` has failed.
     pub fn start(url: &str, clients: usize, version: &str) -> Load {
+        Load::of(url, clients, version, true)
+    }
+
+    /// The same with `Connection: close`: each request over a connection of its own, and none is ever sent twice.
+    pub fn start_closing(url: &str, clients: usize, version: &str) -> Load {
+        Load::of(url, clients, version, false)
+    }
+
+    fn of(url: &str, clients: usize, version: &str, keep: bool) -> Load {
         let counts = Arc::new(Counts { allowed: Mutex::new(vec![version.to_string()]), ..Counts::default() });
         let tasks = (0..clients)
             .map(|_| {
                 let (counts, url) = (Arc::clone(&counts), url.to_string());
                 tokio::spawn(async move {
-                    let mut client = Client::new();
+                    let mut client = Client::new(keep);
                     while !counts.stop.load(Ordering::Relaxed) {
                         if let Err(failure) = client.ask(&url, &counts).await {
                             locked(&counts.first_failure).get_or_insert(failure);
@@ -92,7 +101,7 @@ impl Load {
 /// # Errors
 /// Failed: no answer, or one of another version.
 pub async fn ask_once(url: &str, version: &str) -> Outcome<()> {
-    let asked = Client::new().once(url, &[version.to_string()]).await;
+    let asked = Client::new(true).once(url, &[version.to_string()]).await;
     asked.map_err(|(_, failure)| Fault::failed(format!("{url}: {failure}")))
 }
 
@@ -100,17 +109,18 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One client that keeps its connection and knows whether it was used before.
+/// One client that keeps its connection, when it is to, and knows whether it was used before.
 struct Client {
     client: Option<reqwest::Client>,
     used: bool,
+    keep: bool,
 }
 
 impl Client {
-    fn new() -> Client {
+    fn new(keep: bool) -> Client {
         // reqwest is built without a provider of its own; that one is installed already is no fault.
         rustls::crypto::ring::default_provider().install_default().ok();
-        Client { client: None, used: false }
+        Client { client: None, used: false, keep }
     }
 
     async fn ask(&mut self, url: &str, counts: &Counts) -> Result<(), String> {
@@ -123,7 +133,7 @@ impl Client {
         };
         if again.is_some() {
             counts.retried.fetch_add(1, Ordering::Relaxed);
-            *self = Client::new();
+            *self = Client::new(self.keep);
             self.once(url, &allowed).await.map_err(|(_, failure)| failure)?;
         }
         counts.answered.fetch_add(1, Ordering::Relaxed);
@@ -145,12 +155,13 @@ impl Client {
                 self.client.insert(made).clone()
             }
         };
-        let reused = std::mem::replace(&mut self.used, true);
-        let response = match client.get(url).send().await {
+        let reused = std::mem::replace(&mut self.used, self.keep);
+        let request = if self.keep { client.get(url) } else { client.get(url).header("Connection", "close") };
+        let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
                 let retry = reused && closed_before_any_answer(&error);
-                *self = Client::new();
+                *self = Client::new(self.keep);
                 return Err((retry, chain(&error)));
             }
         };

@@ -217,7 +217,13 @@ async fn dispatch(deck: &Deck, swarm: &str, version: Option<&str>, say: Say<'_>)
         }
     };
     let (plan, ()) = tokio::join!(deck.plan(&request, Some(sender)), telling);
-    let mut carried = deck.execute(&plan?.id, "the demo").await?;
+    let plan = plan?;
+    // The last tour of the demo ended with a rollback, whose hold is the demo's own.
+    let lift: Vec<String> = plan.held.iter().map(|hold| hold.name.clone()).collect();
+    for name in &lift {
+        say(format!("  lifts the hold {name}, which the rollback left"));
+    }
+    let mut carried = deck.execute_lifting(&plan.id, "the demo", &lift).await?;
     let mut cursor = 0;
     let ended = loop {
         let ended = tokio::select! {

@@ -22,6 +22,9 @@ pub enum On {
     Build,
     Dispatch,
     Ingredient,
+    /// Something out of place.
+    Stray,
+    Squad,
     /// The fleet as a whole.
     Fleet,
 }
@@ -39,6 +42,9 @@ pub struct Verb {
     pub danger: Danger,
 }
 
+const HOLD: &str = "hold: nobody dispatches it; or lift what holds it";
+const LIFT: &str = "lift a hold";
+
 /// Every verb.
 pub const VERBS: &[Verb] = &[
     Verb { id: "dispatch", title: "dispatch: plan a version, prove it, route it", key: Some('d'), on: On::Swarm, danger: Danger::Middle },
@@ -46,6 +52,14 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "size", title: "change the number of procs", key: Some('='), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "build", title: "build its version now", key: Some('g'), on: On::Swarm, danger: Danger::None },
     Verb { id: "uptest", title: "run its uptests now", key: Some('t'), on: On::Swarm, danger: Danger::None },
+    Verb { id: "hold", title: HOLD, key: Some('h'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Swarm, danger: Danger::Low },
+    Verb { id: "hold", title: HOLD, key: Some('h'), on: On::Squad, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Squad, danger: Danger::Low },
+    Verb { id: "hold", title: "hold: nothing is placed on it or changed; or lift it", key: Some('h'), on: On::Host, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Host, danger: Danger::Low },
+    Verb { id: "hold", title: HOLD, key: None, on: On::Fleet, danger: Danger::Low },
+    Verb { id: "lift", title: LIFT, key: None, on: On::Fleet, danger: Danger::Low },
     Verb { id: "repair", title: "fix drift: its pool as we last wrote it", key: Some('f'), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "edit", title: "edit config, env or ingredient", key: Some('e'), on: On::Swarm, danger: Danger::Low },
     Verb { id: "edit-env", title: "edit the swarm's env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
@@ -57,6 +71,22 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "drain", title: "take its node out of the pool", key: Some('o'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "put-back", title: "put its node back into the pool", key: Some('u'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "destroy", title: "destroy a proc: stop and remove it, no drain", key: Some('!'), on: On::Proc, danger: Danger::High },
+    Verb {
+        id: "retire",
+        title: "retire a proc: out of its pool, drained, stopped, removed",
+        key: Some('q'),
+        on: On::Proc,
+        danger: Danger::High,
+    },
+    Verb { id: "adopt", title: "adopt it into the swarm that it was deployed as", key: Some('a'), on: On::Stray, danger: Danger::Middle },
+    Verb {
+        id: "retire-stray",
+        title: "retire: out of its pool, drained, stopped, removed",
+        key: Some('q'),
+        on: On::Stray,
+        danger: Danger::High,
+    },
+    Verb { id: "ignore", title: "ignore: known, no trouble (again: take that back)", key: Some('i'), on: On::Stray, danger: Danger::Low },
     Verb { id: "provision", title: "put on a host what is missing", key: Some('p'), on: On::Host, danger: Danger::Middle },
     Verb { id: "check", title: "say what a host is missing", key: Some('j'), on: On::Host, danger: Danger::None },
     Verb { id: "cancel", title: "cancel a dispatch and undo it", key: Some('x'), on: On::Dispatch, danger: Danger::Middle },

@@ -151,6 +151,8 @@ impl Sim {
             replace: plan::Replace::None,
             indebted: &indebted,
             go_on: false,
+            former: &[],
+            leave_orphans: false,
         })?;
         self.judge_plan(&plan, &world, &hosts);
         self.plans.borrow_mut().insert(id.clone(), Rc::new(plan));

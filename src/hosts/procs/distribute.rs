@@ -38,7 +38,7 @@ trap 'exit 99' HUP INT TERM PIPE
 cat >"$staged" || exit 11
 sum=$(sha256sum <"$staged") || exit 11
 [ "${sum%% *}" = "$2" ] || { echo "fault failed the artifact arrived damaged (sha256 ${sum%% *}) || try again" >&2; exit 12; }
-mv -f "$staged" "$1/builds/$2""#;
+sync "$staged" && mv -f "$staged" "$1/builds/$2" && sync "$1/builds""#;
 
 /// Sends the artifact at `path`, in place of whatever file has its name there; `progress` hears of every byte read (running total).
 ///

@@ -105,21 +105,42 @@ pub async fn raise(link: &dyn Link, fence: &Fence) -> Result<()> {
     run(link, fence, "fence", ":", Duration::from_secs(20)).await.map(drop)
 }
 
-/// Makes the host belong to `installation`; answers with the one that had it. For `hosts claim`, which asks first.
-pub async fn claim(link: &dyn Link, root: &str, installation: &str) -> Result<Option<String>> {
+/// The installation that the host belongs to; none when it is nobody's yet.
+///
+/// # Errors
+/// Unreachable, or the host's root cannot be read.
+pub async fn holder(link: &dyn Link, root: &str) -> Result<Option<String>> {
+    script::check_root(root)?;
+    let body = format!("file={}/fence/installation\n[ ! -e \"$file\" ] || head -n 1 \"$file\"", quote(root));
+    let output = link.run(&body, Duration::from_secs(20)).await?;
+    script::judge(link.host(), "look", &output)?;
+    Ok(output.text().lines().next().map(crate::model::shown::shown).filter(|holder| !holder.is_empty()))
+}
+
+/// Makes the host belong to `installation`, if it still belongs to `holder`; answers with the one that had it. For `hosts claim`,
+/// which says first whose it is.
+///
+/// # Errors
+/// Refused when it belongs to another one than `holder`.
+pub async fn claim(link: &dyn Link, root: &str, installation: &str, holder: Option<&str>) -> Result<Option<String>> {
     script::check_root(root)?;
     script::check_id("installation", installation)?;
     let body = format!(
         r#"{PRELUDE}ROOT={root}
 mkdir -p "$ROOT/fence" || fail failed "cannot make $ROOT/fence"
-cat "$ROOT/fence/installation" 2>/dev/null
+exec 9>>"$ROOT/fence/.claim.lock" && flock -w 20 9 || fail failed "cannot lock $ROOT/fence"
+SEEN=
+[ ! -e "$ROOT/fence/installation" ] || read -r SEEN <"$ROOT/fence/installation"
+[ "$SEEN" = {holder} ] || fail refused "the host belongs to installation '$SEEN' by now || look again"
+printf '%s\n' "$SEEN"
 mine="$ROOT/fence/.installation-$$"
 {{ printf '%s\n' {installation} >"$mine" && sync "$mine" && mv "$mine" "$ROOT/fence/installation"; }} || fail failed "cannot write in $ROOT/fence"
 "#,
         root = quote(root),
-        installation = quote(installation)
+        installation = quote(installation),
+        holder = quote(holder.unwrap_or_default())
     );
-    let output = link.run(&body, Duration::from_secs(20)).await?;
+    let output = link.run(&body, Duration::from_secs(40)).await?;
     script::judge(link.host(), "claim", &output)?;
     Ok(output.text().lines().next().map(str::to_string).filter(|before| !before.is_empty()))
 }
@@ -162,7 +183,10 @@ mod tests {
         let other = Fence { installation: "there-2".into(), ..fence(dir.path(), 99) };
         let fault = raise(&link, &other).await.unwrap_err();
         assert!(fault.line().contains("'here-1'") && fault.line().contains("hosts claim web01"), "{fault}");
-        assert_eq!(claim(&link, &other.root, "there-2").await.unwrap().as_deref(), Some("here-1"));
+        assert_eq!(holder(&link, &other.root).await.unwrap().as_deref(), Some("here-1"));
+        let fault = claim(&link, &other.root, "there-2", None).await.unwrap_err();
+        assert!(fault.kind == FaultKind::Refused && fault.line().contains("'here-1' by now"), "{fault}");
+        assert_eq!(claim(&link, &other.root, "there-2", Some("here-1")).await.unwrap().as_deref(), Some("here-1"));
         raise(&link, &other).await.unwrap();
         assert!(raise(&link, &fence(dir.path(), 100)).await.is_err());
     }

@@ -1,6 +1,7 @@
 //! Everything that changes a host's procs, and what is read back: batched POSIX scripts under a fence (DESIGN part 5).
 
 pub mod act;
+pub mod adopt;
 pub mod distribute;
 pub mod fence;
 pub mod files;
@@ -16,8 +17,9 @@ pub(crate) mod rig;
 mod tests;
 
 pub use act::{Action, act};
+pub use adopt::{Adoptee, adopt};
 pub use distribute::{has, send};
-pub use fence::{Fence, claim, raise};
+pub use fence::{Fence, claim, holder, raise};
 pub use files::{ProcSpec, refuse_unkeepable};
 pub use observe::{HostReport, ProcDir, observe};
 pub use remove::{Evidence, Guard, Target, remove};

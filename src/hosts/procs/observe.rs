@@ -1,4 +1,4 @@
-//! What a host says about itself: one script and one question to Supervisor for each look; nothing is changed, no secret is read.
+//! What a host says about itself: one script and one question to Supervisor for each look; nothing is changed, no secret leaves it.
 
 use super::{fence, script};
 use crate::hosts::supervisor::{self, Process};
@@ -15,6 +15,9 @@ pub struct ProcDir {
     /// The stamp's keys: `installation swarm dispatch instance app version config release proc port run_as artifact`; empty when
     /// it has none. Control bytes made visible.
     pub keys: BTreeMap<String, String>,
+    /// Of a `proc.yaml` without our stamp, the plain keys that say what it is (velociraptor.md part 4): `app_name version config_name
+    /// proc_name port release_hash user`; never its settings or env. Control bytes made visible.
+    pub theirs: BTreeMap<String, String>,
     /// Whether it has a `proc.yaml`: Velociraptor's and ours have.
     pub proc_yaml: bool,
     /// Whether it has a `proc.conf`: without one, Supervisor does not start it at boot.
@@ -25,6 +28,10 @@ impl ProcDir {
     /// A key of the stamp, or "".
     pub fn key(&self, key: &str) -> &str {
         self.keys.get(key).map(String::as_str).unwrap_or_default()
+    }
+    /// A key of somebody else's `proc.yaml`, or "".
+    pub fn theirs(&self, key: &str) -> &str {
+        self.theirs.get(key).map(String::as_str).unwrap_or_default()
     }
     /// The proof of ownership, where there is one.
     pub fn stamp(&self) -> Option<Stamp> {
@@ -78,7 +85,10 @@ for dir in "$ROOT"/procs/*; do
   echo "dir ${{dir##*/}}"
   [ ! -f "$dir/proc.yaml" ] || echo yaml
   [ ! -f "$dir/proc.conf" ] || echo conf
-  [ ! -f "$dir/stamp" ] || head -c 4096 "$dir/stamp" | sed -n 's/^\([a-z_]*=\)/stamp \1/p'
+  if [ -f "$dir/stamp" ]; then head -c 4096 "$dir/stamp" | sed -n 's/^\([a-z_]*=\)/stamp \1/p'
+  elif [ -f "$dir/proc.yaml" ]; then
+    head -c 262144 "$dir/proc.yaml" | sed -nE 's/^(app_name|version|config_name|proc_name|port|release_hash|user): /theirs \1=/p'
+  fi
 done
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {{ n = split($2, part, ":"); print "port " part[n] }}' | sort -u
 awk '{{ print "load " $1 }}' /proc/loadavg
@@ -150,6 +160,7 @@ fn read(output: &Output, processes: Result<Vec<Process>>) -> HostReport {
                         ("yaml", _) => dir.proc_yaml = true,
                         ("conf", _) => dir.proc_conf = true,
                         ("stamp", Some((key, value))) => drop(dir.keys.insert(key.to_string(), shown(value))),
+                        ("theirs", Some((key, value))) => drop(dir.theirs.insert(key.to_string(), shown(&plain(value)))),
                         _ => {}
                     }
                 }
@@ -157,6 +168,18 @@ fn read(output: &Output, processes: Result<Vec<Process>>) -> HostReport {
         }
     }
     report
+}
+
+/// A YAML scalar on one line: without its quotes, and null as nothing. Velociraptor quotes every text that reads as something else.
+fn plain(value: &str) -> String {
+    let value = value.trim();
+    let quoted = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    match (quoted('\''), quoted('"')) {
+        (Some(text), _) => text.replace("''", "'"),
+        (_, Some(text)) => text.to_string(),
+        _ if matches!(value, "null" | "~") => String::new(),
+        _ => value.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +219,8 @@ mod tests {
         write("procs/a/stamp", "installation=here-1\nswarm=swarm-1\nport=5000\nversion=v\x1b[2J\ninstallation \nbuild x\n");
         write("procs/a/proc.yaml", "env: {SECRET: hunter2}");
         write("procs/.new-2/stamp", "installation=here-1\n");
+        let theirs = "app_name: cart\nenv: {SECRET: hunter2}\nport: 5007\nproc_name: web\nsettings:\n  version: nested\nversion: '1.10'\nuser: null\n";
+        write("procs/cart-1.10-prod-0a0b0c0d-web-5007/proc.yaml", theirs);
         std::fs::create_dir_all(root.join("procs/evil\nport 0001")).unwrap();
         let body = render(&root.display().to_string()).unwrap();
         let output = Local::new("web01").run(&body, Duration::from_secs(20)).await.unwrap();
@@ -206,7 +231,10 @@ mod tests {
         assert_eq!(report.builds.len(), 1);
         let a = report.dirs.iter().find(|dir| dir.name == "a").unwrap();
         assert!(a.proc_yaml && !a.proc_conf && a.stamp().unwrap().swarm == "swarm-1" && a.key("version").contains('\u{241b}'));
-        assert!(!report.listening.contains(&1) && report.dirs.len() == 1);
+        let cart = report.dirs.iter().find(|dir| dir.name.starts_with("cart-")).unwrap();
+        let keys = ["app_name", "version", "port", "proc_name", "user"].map(|key| cart.theirs(key));
+        assert_eq!((keys, cart.stamp()), (["cart", "1.10", "5007", "web", ""], None));
+        assert!(!report.listening.contains(&1) && report.dirs.len() == 2);
         assert!(!report.dirs.iter().any(|dir| dir.name.starts_with('.')));
     }
 }

@@ -167,6 +167,8 @@ fn render(fence: &Fence, at: &SupervisorAt, targets: &[Target]) -> Result<(Strin
     for (n, target) in targets.iter().enumerate() {
         writeln!(body, "[ -z \"$todo{n}\" ] || finish {} \"$pid{n}\" \"$id{n}\"", quote(&target.name)).map_err(wrong)?;
     }
+    // What is gone stays gone after a power cut.
+    body.push_str("[ ! -d \"$ROOT/procs\" ] || sync \"$ROOT/procs\" || fail failed \"cannot write to the disk under $ROOT\"\n");
     Ok((body, longest + Duration::from_secs(60 + 15 * targets.len() as u64)))
 }
 

@@ -148,7 +148,11 @@ pub fn render(at: &SupervisorAt, specs: &[ProcSpec]) -> Result<String> {
     }
     body.push_str(
         r#"[ -n "$NAMES" ] || { trap - EXIT; exit 0; }
-for name in $NAMES; do mv "$ROOT/procs/$name/.proc.conf" "$ROOT/procs/$name/proc.conf" || fail failed "cannot write proc.conf of $name"; done
+# A power cut leaves no proc.conf beside half a proc, and takes away none that was reported.
+sync -f "$ROOT/procs" || fail failed "cannot write to the disk under $ROOT"
+for name in $NAMES; do
+  mv "$ROOT/procs/$name/.proc.conf" "$ROOT/procs/$name/proc.conf" && sync "$ROOT/procs/$name" || fail failed "cannot write proc.conf of $name"
+done
 enter
 said=$(printf '%s\n' "$SAID" | grep -v '^ERROR: no such process/group' | tr '\n' ' ')
 [ -z "$NAMES" ] || case $SAID in

@@ -2,7 +2,7 @@
 
 use super::files::ProcSpec;
 use super::rig::{APP, AsUser, Rig, answer, eventually};
-use super::{Action, Guard, Target, act, observe, remove, start};
+use super::{Action, Adoptee, Guard, Target, act, adopt, observe, remove, start};
 use crate::hosts::Local;
 use crate::model::FaultKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -341,4 +341,72 @@ async fn an_ordinary_user_runs_procs_as_himself_only() {
     spec.release.run_as = "root".into();
     let fault = start(&link, &rig.fence(), &rig.at, &[spec]).await.unwrap_err();
     assert!(fault.line().contains("only run as 'nobody'"), "{fault}");
+}
+
+/// What is stamped into a proc that is adopted into `swarm`.
+fn adoptee(name: &str, seen: &str, pid: Option<u32>, instance: &str, swarm: &str) -> Adoptee {
+    let stamp = [
+        ("installation", "here-1"),
+        ("swarm", swarm),
+        ("dispatch", "adopted"),
+        ("instance", instance),
+        ("app", "shop"),
+        ("config", "next"),
+    ];
+    let stamp = stamp.into_iter().map(|(key, value)| (key, value.to_string())).collect();
+    Adoptee { name: name.into(), seen: seen.into(), pid, stamp }
+}
+
+#[tokio::test]
+async fn what_runs_is_adopted_as_it_runs_and_only_if_it_is_what_was_shown() {
+    let rig = Rig::new().await;
+    let spec = rig.spec("i-1");
+    up(&rig, &spec).await.unwrap();
+    rig.running(&spec.name).await;
+    // As Velociraptor leaves one: a proc.yaml with secrets, a program, no stamp.
+    let theirs = format!("{}/procs/cart-v1-prod-0a0b0c0d-web-5999", rig.root);
+    std::fs::create_dir(&theirs).unwrap();
+    let yaml = "app_name: cart\nconfig_name: prod\nenv:\n  SECRET: hunter2\nport: 5999\nproc_name: web\nversion: v1\n";
+    std::fs::write(format!("{theirs}/proc.yaml"), yaml).unwrap();
+    std::fs::set_permissions(format!("{theirs}/proc.yaml"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::fs::write(format!("{theirs}/proc.conf"), "[program:cart-v1-prod-0a0b0c0d-web-5999]\ncommand=/bin/sleep 2147483647\nstartsecs=0\n")
+        .unwrap();
+    let told = std::process::Command::new("supervisorctl").args(["-c", &rig.at.conf, "update"]).output().unwrap();
+    assert!(told.status.success(), "{told:?}");
+    let name = "cart-v1-prod-0a0b0c0d-web-5999";
+    rig.running(name).await;
+    let pids = async || (rig.process(&spec.name).await.unwrap().pid, rig.process(name).await.unwrap().pid);
+    let before = pids().await;
+
+    let wrong = [adoptee(&spec.name, "another", before.0, &spec.instance, "swarm-2"), adoptee(name, "", Some(1), "i-new", "swarm-2")];
+    for adoptee in wrong {
+        let fault = adopt(&rig.link, &rig.fence(), &rig.at, &[adoptee]).await.unwrap_err();
+        assert!(fault.kind == FaultKind::Refused && fault.what.contains("made anew or restarted"), "{fault}");
+    }
+    let both = [adoptee(&spec.name, &spec.instance, before.0, &spec.instance, "swarm-2"), adoptee(name, "", before.1, "i-new", "swarm-2")];
+    for _ in 0..2 {
+        adopt(&rig.link, &rig.fence(), &rig.at, &both).await.unwrap();
+        let report = observe(&rig.link, &rig.host(), WAIT).await.unwrap();
+        let dir = |name: &str| report.dirs.iter().find(|dir| dir.name == name).unwrap().clone();
+        let (ours, cart) = (dir(&spec.name), dir(name));
+        assert_eq!(
+            (ours.key("swarm"), ours.key("config"), ours.key("version"), ours.key("run_as")),
+            ("swarm-2", "next", "v1", rig.user.as_str())
+        );
+        assert_eq!((cart.key("swarm"), cart.key("instance"), cart.stamp().is_some()), ("swarm-2", "i-new", true));
+    }
+    let read = |path: String| std::fs::read_to_string(path).unwrap();
+    let text = read(format!("{theirs}/proc.yaml"));
+    assert!(text.starts_with(yaml) && text.matches("swarmdeck:").count() == 1, "{text}");
+    let parsed: serde_json::Value = serde_yaml::from_str(&read(format!("{}/proc.yaml", spec.dir()))).unwrap();
+    assert_eq!((&parsed["swarmdeck"]["swarm"], &parsed["cmd"]), (&"swarm-2".into(), &"exec python3 app.py".into()));
+    let mode = |path: String| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode(format!("{theirs}/proc.yaml")), mode(format!("{}/proc.yaml", spec.dir()))), (0o640, 0o600));
+    assert_eq!(pids().await, before, "no process is touched");
+
+    // From then on they are taken away as ours are.
+    let target = |name: &str, instance: &str| Target { name: name.into(), guard: Guard::Instance(instance.into()), stop_timeout: WAIT };
+    let targets = [target(&spec.name, &spec.instance), target(name, "i-new")];
+    let left = remove(&rig.link, &rig.fence(), &rig.at, "retire", &targets).await.unwrap();
+    assert!(left.iter().all(|evidence| evidence.found) && rig.dirs().is_empty(), "{:?}", rig.dirs());
 }

@@ -39,9 +39,8 @@ async fn commands_uploads_output_and_sockets_on_one_connection() {
     let out = link.run("kill -9 $$", LIMIT).await.unwrap();
     assert_eq!(out.status, 137);
 
-    let begun = Instant::now();
+    // What a script leaves running does not hold it up: the limit is far below.
     let out = link.run("sleep 600 & echo $!", LIMIT).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(8), "what a script leaves running does not hold it up");
     sh(&format!("kill {}", out.text().trim()));
 
     let data: Vec<u8> = (0..5_000_011u32).map(|n| (n.wrapping_mul(2654435761) >> 13) as u8).collect();
@@ -54,15 +53,16 @@ async fn commands_uploads_output_and_sockets_on_one_connection() {
     let out = link.run(&format!("cat {}", crate::model::quote::quote(&file.display().to_string())), LIMIT).await.unwrap();
     assert!(out.stdout == data);
 
-    let begun = Instant::now();
+    // Several run at once: each waits until it is not alone.
+    let begun = sshd.at("begun");
     let runs = (0..20).map(|n| {
-        let link = link.clone();
-        tokio::spawn(async move { link.run(&format!("sleep 0.3; echo {n}"), LIMIT).await.unwrap().text() })
+        let (link, begun) = (link.clone(), begun.display().to_string());
+        let body = format!("echo {n} >>{begun}; until [ $(wc -l <{begun}) -ge 4 ]; do sleep 0.05; done; echo {n}");
+        tokio::spawn(async move { link.run(&body, LIMIT).await.unwrap().text() })
     });
     for (n, run) in runs.enumerate().collect::<Vec<_>>() {
         assert_eq!(run.await.unwrap(), format!("{n}\n"));
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "20 runs of 0.3 s took {:?}", begun.elapsed());
     assert_eq!(sshd.logins(), 1, "{}", sshd.log());
 
     let path = sshd.at("echo.sock");
@@ -93,13 +93,13 @@ async fn limits_and_readers_that_leave_end_what_runs_on_the_host() {
     let gone = async |pid: i32| {
         let begun = Instant::now();
         while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "process {pid} still lives");
+            assert!(begun.elapsed() < LIMIT, "process {pid} still lives");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let file = sshd.at("pid");
-    let fault = link.run(&format!("sleep 600 & echo $! > {}; wait", file.display()), Duration::from_millis(500)).await.unwrap_err();
-    assert!(fault.line().contains("longer than its limit of 500ms"), "{fault}");
+    let fault = link.run(&format!("sleep 600 & echo $! > {}; wait", file.display()), Duration::from_secs(3)).await.unwrap_err();
+    assert!(fault.line().contains("longer than its limit of 3s"), "{fault}");
     gone(std::fs::read_to_string(&file).unwrap().trim().parse().unwrap()).await;
 
     let mut lines = link.follow("echo one; exit 4").await.unwrap();

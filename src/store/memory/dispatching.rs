@@ -30,6 +30,10 @@ impl DispatchStore for Memory {
     async fn release_ports(&self, dispatch_id: &str) -> Result<()> {
         Memory::release_ports(self, dispatch_id)
     }
+    async fn free_ports_of_nobody(&self) -> Result<()> {
+        Memory::free_ports_of_nobody(self);
+        Ok(())
+    }
     async fn port_leases(&self) -> Result<BTreeMap<String, BTreeMap<u16, String>>> {
         Ok(Memory::port_leases(self))
     }

@@ -18,6 +18,7 @@ pub trait DispatchStore: Send + Sync {
 
     async fn take_ports(&self, host_id: &str, ports: &[u16], dispatch_id: &str) -> Result<()>;
     async fn release_ports(&self, dispatch_id: &str) -> Result<()>;
+    async fn free_ports_of_nobody(&self) -> Result<()>;
     async fn port_leases(&self) -> Result<BTreeMap<String, BTreeMap<u16, String>>>;
 
     async fn create_dispatch(&self, dispatch: &mut Dispatch, lease: &Lease, events: &[Event]) -> Result<()>;
@@ -65,6 +66,9 @@ impl DispatchStore for Store {
     }
     async fn release_ports(&self, dispatch_id: &str) -> Result<()> {
         Store::release_ports(self, dispatch_id).await
+    }
+    async fn free_ports_of_nobody(&self) -> Result<()> {
+        Store::free_ports_of_nobody(self).await
     }
     async fn port_leases(&self) -> Result<BTreeMap<String, BTreeMap<u16, String>>> {
         Store::port_leases(self).await

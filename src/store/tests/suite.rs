@@ -259,6 +259,14 @@ async fn ports(store: &impl DispatchStore) {
     assert_eq!(leases["h1"].keys().copied().collect::<Vec<_>>(), [5000, 5001], "5002 was not taken either");
     store.release_ports("d1").await.unwrap();
     assert_eq!(store.port_leases().await.unwrap().keys().map(String::as_str).collect::<Vec<_>>(), ["h2"]);
+    // Of two dispatches that were never written down, one has a lease held for it: it is about to begin.
+    store.take_ports("h1", &[5003], "d3").await.unwrap();
+    let begins = held(store.acquire(&crate::model::record::Lease { run: "d3".into(), ..lease("swarm/9", "a") }, 0).await.unwrap());
+    store.free_ports_of_nobody().await.unwrap();
+    assert_eq!(store.port_leases().await.unwrap().keys().map(String::as_str).collect::<Vec<_>>(), ["h1"]);
+    store.release_lease(&begins).await.unwrap();
+    store.free_ports_of_nobody().await.unwrap();
+    assert!(store.port_leases().await.unwrap().is_empty());
 }
 
 async fn builds_and_releases(store: &Store) {

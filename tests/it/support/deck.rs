@@ -7,19 +7,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use swarmdeck::deck::demo::load::Load;
+use swarmdeck::deck::demo::load::{Ended, Load};
 
 /// A home, repositories, and the document of `fixtures/fleet.yaml` with their places in it.
 pub struct Deck {
     directory: tempfile::TempDir,
+    /// Who works with it; none: whoever runs the tests.
+    pub operator: Option<Operator>,
     pub document: String,
     pub shop: PathBuf,
 }
+
+/// A Unix user of the machine and his primary group: one of those who share a home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operator {
+    pub name: &'static str,
+    pub uid: u32,
+}
+
+/// Two users that every Debian has; in a shared home they are of the group [`OPERATORS_GROUP`].
+pub const OPERATORS: [Operator; 2] = [Operator { name: "daemon", uid: 1 }, Operator { name: "bin", uid: 2 }];
+const OPERATORS_GROUP: (&str, u32) = ("users", 100);
 
 /// How a run of the binary ended.
 #[derive(Debug)]
@@ -61,12 +75,68 @@ impl Deck {
         let document = fs::read_to_string(fixture("fleet.yaml")).unwrap();
         let document =
             document.replace("/srv/git/shop.git", shop.to_str().unwrap()).replace("/srv/git/buildpack.git", pack.to_str().unwrap());
-        let deck = Self { directory, document, shop };
+        let deck = Self { directory, operator: None, document, shop };
         fs::create_dir(deck.path("user")).unwrap();
         deck.command(&["init"]).output().unwrap();
-        let config = format!("name: test\nssh: {{config_file: {}}}\n", fleet.ssh_config().display());
-        fs::write(deck.path("home/config.yaml"), config).unwrap();
+        deck.configure(fleet, &fleet.key());
         deck
+    }
+
+    /// In a home that [`OPERATORS`] share; each has the binary, a home directory and a key. The first of them works with it.
+    pub fn shared(fleet: &Fleet) -> Self {
+        let mut deck = Self::new(fleet);
+        let open = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let give = |path: &Path, uid: u32| std::os::unix::fs::chown(path, Some(uid), Some(OPERATORS_GROUP.1)).unwrap();
+        open(deck.directory.path(), 0o755);
+        fs::copy(env!("CARGO_BIN_EXE_swarmdeck"), deck.path("swarmdeck")).unwrap();
+        for operator in OPERATORS {
+            fs::create_dir(deck.path(operator.name)).unwrap();
+            give(&deck.path(operator.name), operator.uid);
+            let key = deck.path(&format!("key-{}", operator.uid));
+            fs::copy(fleet.key(), &key).unwrap();
+            give(&key, operator.uid);
+        }
+        fs::remove_dir_all(deck.path("home")).unwrap();
+        fs::create_dir(deck.path("home")).unwrap();
+        give(&deck.path("home"), OPERATORS[0].uid);
+        // git reads no repository of another user.
+        for repository in ["shop.git", "buildpack.git"] {
+            let owner = OPERATORS[0].uid.to_string();
+            assert!(Command::new("chown").args(["-R", &owner]).arg(deck.path(repository)).status().unwrap().success());
+        }
+        deck.operator = Some(OPERATORS[0]);
+        deck.run(&["init", "--shared", OPERATORS_GROUP.0]).ended(0);
+        deck.configure(fleet, &deck.path("key-%i"));
+        deck
+    }
+
+    /// The same deck, worked with by another operator.
+    pub fn by<T>(&mut self, operator: Operator, work: impl FnOnce(&Self) -> T) -> T {
+        let before = self.operator.replace(operator);
+        let result = work(self);
+        self.operator = before;
+        result
+    }
+
+    /// A host that does not answer any more is noticed within some seconds.
+    pub fn notices_soon(&self) {
+        let config = fs::read_to_string(self.path("ssh_config")).unwrap();
+        fs::write(self.path("ssh_config"), format!("Host *\n  ServerAliveInterval 2\n  ServerAliveCountMax 4\n\n{config}")).unwrap();
+    }
+
+    /// ssh by this key.
+    fn configure(&self, fleet: &Fleet, key: &Path) {
+        let known = self.path("known_hosts");
+        fs::copy(fleet.known_hosts(), &known).unwrap();
+        let theirs = fs::read_to_string(fleet.ssh_config()).unwrap();
+        let theirs = theirs.replace(fleet.key().to_str().unwrap(), key.to_str().unwrap());
+        let theirs = theirs.replace(fleet.known_hosts().to_str().unwrap(), known.to_str().unwrap());
+        fs::write(self.path("ssh_config"), theirs).unwrap();
+        fs::set_permissions(self.path("ssh_config"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(&known, fs::Permissions::from_mode(0o644)).unwrap();
+        let config = format!("name: test\nssh: {{config_file: {}}}\n", self.path("ssh_config").display());
+        fs::write(self.path("home/config.yaml"), config).unwrap();
+        fs::set_permissions(self.path("home/config.yaml"), fs::Permissions::from_mode(0o644)).unwrap();
     }
 
     /// With the document applied and its hosts provisioned; others than these are left out of it.
@@ -88,8 +158,15 @@ impl Deck {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_swarmdeck"));
-        command.args(args).env("SWARMDECK_HOME", self.path("home")).env("HOME", self.path("user")).env_remove("SUDO_USER");
+        let (program, user) = match self.operator {
+            Some(operator) => (self.path("swarmdeck"), operator.name),
+            None => (PathBuf::from(env!("CARGO_BIN_EXE_swarmdeck")), "user"),
+        };
+        let mut command = Command::new(program);
+        if let Some(operator) = self.operator {
+            command.uid(operator.uid).gid(OPERATORS_GROUP.1).env_remove("TMPDIR").current_dir(self.directory.path());
+        }
+        command.args(args).env("SWARMDECK_HOME", self.path("home")).env("HOME", self.path(user)).env_remove("SUDO_USER");
         for variable in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "SSH_AUTH_SOCK"] {
             command.env_remove(variable);
         }
@@ -99,14 +176,17 @@ impl Deck {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        let output = self.command(args).output().expect("swarmdeck");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        ran(&mut self.command(args))
     }
 
     /// `-o json`: its value, when it ended with 0.
     pub fn json(&self, args: &[&str]) -> Value {
         self.run(&[args, &["-o", "json"]].concat()).ended(0).json()
+    }
+
+    /// [`Deck::run`] with more in its environment.
+    pub fn run_with(&self, args: &[&str], variable: (&str, &str)) -> Ran {
+        ran(self.command(args).env(variable.0, variable.1))
     }
 
     /// Applies a document from a file, whose name it is known by in errors.
@@ -167,6 +247,14 @@ impl Deck {
         Running { child, said, reading: Some(reading) }
     }
 
+    /// Changes the store by hand, as nothing of ours ever does.
+    pub fn sql_do(&self, statement: &str) {
+        let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as store: store.execute(sys.argv[2])";
+        let output =
+            Command::new("/usr/bin/python3").args(["-c", script]).arg(self.path("home/store.sqlite")).arg(statement).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Rows of the store, `|` between their columns: what no verb shows.
     pub fn sql(&self, query: &str) -> Vec<String> {
         let script = "import sqlite3, sys\nfor row in sqlite3.connect('file:%s?mode=ro' % sys.argv[1], uri=True).execute(sys.argv[2]): \
@@ -175,6 +263,12 @@ impl Deck {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().expect("swarmdeck");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// A run of the binary that is under way; killed when dropped.
@@ -287,6 +381,21 @@ pub fn get(fleet: &Fleet, path: &str) -> String {
     text
 }
 
+/// A request that nginx's present workers go on receiving until this is dropped: a drain waits for them that long.
+pub struct Hold(TcpStream);
+
+impl Hold {
+    pub fn on(fleet: &Fleet) -> Self {
+        let mut stream = TcpStream::connect((fleet.addr("lb01"), 80)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").unwrap();
+        let mut goes_on = [0; 12];
+        stream.read_exact(&mut goes_on).unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100");
+        Self(stream)
+    }
+}
+
 /// Every one of some requests is answered with all of these words.
 pub fn answers(fleet: &Fleet, words: &[&str]) {
     for _ in 0..12 {
@@ -301,23 +410,53 @@ pub fn answers(fleet: &Fleet, words: &[&str]) {
 /// Requests through the load balancer all the time, until [`Requests::end`].
 pub struct Requests {
     runtime: tokio::runtime::Runtime,
-    load: Load,
+    loads: Vec<Load>,
 }
 
 impl Requests {
+    /// Over kept connections; v1 and v2 may answer.
     pub fn start(fleet: &Fleet) -> Self {
-        rustls::crypto::ring::default_provider().install_default().ok();
+        let requests = Self::of(|url| vec![Load::start(url, 3, "v1")], fleet);
+        requests.also("v2");
+        requests
+    }
+
+    /// Over kept connections, over one each, and some that take five seconds; only v1 may answer.
+    pub fn of_all_kinds(fleet: &Fleet) -> Self {
+        let slow = |url: &str| Load::start(&format!("{url}slow?s=5"), 1, "v1");
+        let closing_slow = |url: &str| Load::start_closing(&format!("{url}slow?s=5"), 1, "v1");
+        Self::of(|url| vec![Load::start(url, 3, "v1"), Load::start_closing(url, 2, "v1"), slow(url), closing_slow(url)], fleet)
+    }
+
+    fn of(loads: impl FnOnce(&str) -> Vec<Load>, fleet: &Fleet) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let url = format!("http://{}/", fleet.addr("lb01"));
-        let load = runtime.block_on(async { Load::start(&url, 3, "v1") });
-        load.also("v2");
-        Self { runtime, load }
+        let loads = runtime.block_on(async { loads(&url) });
+        Self { runtime, loads }
+    }
+
+    /// From now on this version may answer, too.
+    pub fn also(&self, version: &str) {
+        self.loads.iter().for_each(|load| load.also(version));
+    }
+
+    /// Requests that begin from now on may only be answered by this version.
+    pub fn only(&self, version: &str) {
+        self.loads.iter().for_each(|load| load.only(version));
+    }
+
+    /// None has failed until now.
+    pub fn none_failed(&self, when: &str) {
+        assert!(self.loads.iter().all(|load| load.so_far().1 == 0), "failed requests after {when}");
     }
 
     /// None may have failed, and there must have been some.
     pub fn end(self) {
-        let swarmdeck::deck::demo::load::Ended { answered, retried, failed, first_failure: first } = self.runtime.block_on(self.load.end());
+        let ended: Vec<_> = self.loads.into_iter().map(|load| self.runtime.block_on(load.end())).collect();
+        let sum = |of: fn(&Ended) -> u64| ended.iter().map(of).sum::<u64>();
+        let (answered, retried, failed) = (sum(|end| end.answered), sum(|end| end.retried), sum(|end| end.failed));
         eprintln!("{answered} requests answered, {retried} retried, {failed} failed");
+        let first = ended.iter().find_map(|end| end.first_failure.clone());
         assert_eq!((failed, first), (0, None), "{answered} answered, {retried} retried");
         assert!(answered > 100, "only {answered} requests");
     }

@@ -2,6 +2,7 @@
 
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ pub struct Terminal {
     parser: Arc<Mutex<vt100::Parser>>,
     /// Every byte that it wrote.
     bytes: Arc<Mutex<Vec<u8>>>,
+    /// Nobody reads what it writes any more.
+    deaf: Arc<AtomicBool>,
     keys: Box<dyn Write + Send>,
     /// The line settings before it ran.
     before: String,
@@ -43,15 +46,19 @@ impl Terminal {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pty.master.try_clone_reader().unwrap();
         let (into, all) = (Arc::clone(&parser), Arc::clone(&bytes));
+        let deaf = Arc::new(AtomicBool::new(false));
+        let is_deaf = Arc::clone(&deaf);
         std::thread::spawn(move || {
             let mut buffer = [0u8; 4096];
-            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+            while !is_deaf.load(Ordering::SeqCst)
+                && let Ok(read @ 1..) = reader.read(&mut buffer)
+            {
                 into.lock().unwrap().process(&buffer[..read]);
                 all.lock().unwrap().extend_from_slice(&buffer[..read]);
             }
         });
         let keys = pty.master.take_writer().unwrap();
-        Self { master: pty.master, child, parser, bytes, keys, before }
+        Self { master: pty.master, child, parser, bytes, deaf, keys, before }
     }
 
     /// The screen as text.
@@ -101,6 +108,11 @@ impl Terminal {
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
+    }
+
+    /// Its screen is not read any more: what it writes soon finds no room.
+    pub fn read_no_more(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
