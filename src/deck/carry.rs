@@ -169,7 +169,7 @@ impl Deck {
             return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
         }
         if paying {
-            rules::may_pay(&dispatch, &self.store.open_dispatches().await?)?;
+            rules::may_pay(&dispatch.swarm_id, &self.store.open_dispatches().await?)?;
         }
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
             (Some(before), _) => before,

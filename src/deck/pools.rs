@@ -5,6 +5,7 @@ use super::balancing::{Opened, agreed};
 use super::leasing::Held;
 use super::{Catalog, Deck, Entry};
 use crate::balancers::{Fence, HostNodes, NodeState, Owner, Snapshot, Was, up};
+use crate::dispatch::rules;
 use crate::hosts::Link;
 use crate::model::entity::Swarm;
 use crate::model::shown::shown_lines;
@@ -284,7 +285,14 @@ impl Deck {
         }
         let alone = self.open_balancer_on(catalog, balancer, |name| name == host).await?;
         let (held, _) = self.pool_lease(catalog, &alone, balancer, pool, &format!("bring {host} right")).await?;
-        let done = self.bring_right(catalog, balancer, pool, host, &held).await;
+        let done = async {
+            // A dispatch that is half way leaves this host out to its end: what it is owed then is another pool.
+            if let Some(entry) = swarm_of(catalog, balancer, pool) {
+                rules::may_pay(&entry.id, &self.store.open_dispatches().await?)?;
+            }
+            self.bring_right(catalog, balancer, pool, host, &held).await
+        }
+        .await;
         held.release().await?;
         done
     }

@@ -46,9 +46,9 @@ pub fn never_ran(plan: &Plan, executed: Option<&Dispatch>) -> Result<()> {
     Err(Fault::refused(what).next("make a new plan"))
 }
 
-/// Whether what a dispatch owes may be paid: not while another of its swarm is half way, whose plan counts on things as they are.
-pub fn may_pay(dispatch: &Dispatch, open: &[Dispatch]) -> Result<()> {
-    let Some(other) = open.iter().find(|other| other.swarm_id == dispatch.swarm_id) else { return Ok(()) };
+/// Whether what is owed for a swarm may be paid: not while a dispatch of it is half way, whose plan counts on things as they are.
+pub fn may_pay(swarm_id: &str, open: &[Dispatch]) -> Result<()> {
+    let Some(other) = open.iter().find(|other| other.swarm_id == swarm_id) else { return Ok(()) };
     Err(Fault::refused(format!("dispatch {} of {} has not ended", other.number, other.swarm)).next("its debts are paid after it"))
 }
 

@@ -239,7 +239,7 @@ impl Sim {
             return Err(Fault::refused("it has ended"));
         }
         if paying {
-            rules::may_pay(&dispatch, &self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?)?;
+            rules::may_pay(&dispatch.swarm_id, &self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?)?;
         }
         let before = match (&read.1, &plan.pool) {
             (Some(text), _) => serde_json::from_str(text).map_err(|error| Fault::failed(error.to_string()))?,
@@ -334,7 +334,10 @@ impl Sim {
             let fence = Fence { key: format!("pool/edge/p{swarm}"), by };
             let seen = self.call(console, Place::Edge(edge), |script| script.raise_pool(fence)).await?;
             let held = self.acquire(console, &rules::lease_name(&planning::swarm_id(swarm)), "", seen).await?;
-            self.bring_right(console, swarm, edge, &held).await.ok();
+            let open = self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?;
+            if rules::may_pay(&planning::swarm_id(swarm), &open).is_ok() {
+                self.bring_right(console, swarm, edge, &held).await.ok();
+            }
             held.release().await?;
         }
         Ok(())
