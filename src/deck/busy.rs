@@ -83,6 +83,11 @@ impl Deck {
         self.wait_until_free(swarm_id, hear).await
     }
 
+    /// Refuses a new dispatch of a swarm whose last one has not ended: two journals must never speak of the same procs.
+    pub(super) async fn refuse_unfinished(&self, swarm_id: &str) -> Result<()> {
+        self.unfinished(swarm_id).await?.map_or(Ok(()), |left| Err(left_behind(&left)))
+    }
+
     async fn unfinished(&self, swarm_id: &str) -> Result<Option<Dispatch>> {
         Ok(self.store.open_dispatches().await?.into_iter().find(|dispatch| dispatch.swarm_id == swarm_id))
     }

@@ -108,7 +108,8 @@ impl Deck {
         lift: &[String],
     ) -> Result<(Dispatch, RealHands)> {
         // Only under the lease this cannot change any more.
-        rules::may_begin(plan, self.store.dispatch(&plan.id).await?.as_ref(), &self.store.open_dispatches().await?)?;
+        rules::never_ran(plan, self.store.dispatch(&plan.id).await?.as_ref())?;
+        self.refuse_unfinished(&plan.swarm_id).await?;
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
@@ -176,7 +177,7 @@ impl Deck {
             return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
         }
         if paying {
-            rules::may_pay(&dispatch, &self.store.open_dispatches().await?)?;
+            rules::may_pay(&dispatch.swarm_id, &self.store.open_dispatches().await?)?;
         }
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {
             (Some(before), _) => before,

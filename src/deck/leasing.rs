@@ -5,6 +5,7 @@ use crate::dispatch::rules;
 use crate::model::record::Lease;
 use crate::model::{Fault, Result};
 use crate::store::{Acquired, HolderLock, LeaseWatch, Liveness, Store};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -154,9 +155,15 @@ impl Deck {
 
     /// Gives back what processes that are gone still held: their leases, and the ports of dispatches that were never begun or have ended.
     pub(super) async fn free_what_the_dead_held(&self) -> Result<()> {
+        let open: BTreeSet<String> = self.store.open_dispatches().await?.into_iter().map(|dispatch| dispatch.id).collect();
         for lease in self.store.leases().await? {
             if HolderLock::look(&self.home, &lease.holder) == Liveness::Dead {
                 self.store.release_lease(&lease).await?;
+            } else if lease.name.starts_with("swarm/") && !open.contains(&lease.run) {
+                // One whose beat stands still although its holder lives: the answer to taking it, or to giving it back, was lost.
+                if let Ok(held) = self.acquire(&lease.name, "give back what nobody uses", &lease.run, 0).await {
+                    held.release().await?;
+                }
             }
         }
         self.store.free_ports_of_nobody().await

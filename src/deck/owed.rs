@@ -2,8 +2,10 @@
 
 use super::balancing::agreed;
 use super::leasing::Held;
+use super::pools::swarm_of;
 use super::{Catalog, Deck, Entry};
 use crate::balancers::{HostNodes, NodeState, Snapshot, Was};
+use crate::dispatch::rules;
 use crate::model::record::Event;
 use crate::model::{FaultKind, Result, document};
 use crate::plan::Plan;
@@ -95,7 +97,14 @@ impl Deck {
         }
         let alone = self.open_balancer_on(catalog, balancer, |name| name == host).await?;
         let (held, _) = self.pool_lease(catalog, &alone, balancer, pool, &format!("bring {host} right")).await?;
-        let done = self.bring_right(catalog, balancer, pool, host, &held).await;
+        let done = async {
+            // A dispatch that is half way leaves this host out to its end: what it is owed then is another pool.
+            if let Some(entry) = swarm_of(catalog, balancer, pool) {
+                rules::may_pay(&entry.id, &self.store.open_dispatches().await?)?;
+            }
+            self.bring_right(catalog, balancer, pool, host, &held).await
+        }
+        .await;
         held.release().await?;
         done
     }

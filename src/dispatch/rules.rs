@@ -39,22 +39,16 @@ pub fn is_dead(busy: &Lease, liveness: Liveness, watch: &mut LeaseWatch, since_b
     liveness == Liveness::Dead || watch.is_dead(busy, since_boot, LIFE)
 }
 
-/// Whether a plan may begin under its swarm's lease: it ran never before, and nothing of this swarm is left half way. `open` are the
-/// dispatches that have not ended.
-pub fn may_begin(plan: &Plan, executed: Option<&Dispatch>, open: &[Dispatch]) -> Result<()> {
-    if let Some(dispatch) = executed {
-        let what = format!("plan {} was executed already, as dispatch {}", plan.id, dispatch.number);
-        return Err(Fault::refused(what).next("make a new plan"));
-    }
-    let Some(left) = open.iter().find(|dispatch| dispatch.swarm_id == plan.swarm_id) else { return Ok(()) };
-    let how = if left.outcome == Some(Outcome::Interrupted) { "was interrupted" } else { "was left by a process that died" };
-    let what = format!("dispatch {} of {} by {} {how} at {}", left.number, left.swarm, left.who, left.phase.word());
-    Err(Fault::busy(what).next(format!("swarmdeck resume {0}, or swarmdeck cancel {0}; then plan again", left.number)))
+/// Refuses a plan that ran already; to be asked under the lease of its swarm.
+pub fn never_ran(plan: &Plan, executed: Option<&Dispatch>) -> Result<()> {
+    let Some(dispatch) = executed else { return Ok(()) };
+    let what = format!("plan {} was executed already, as dispatch {}", plan.id, dispatch.number);
+    Err(Fault::refused(what).next("make a new plan"))
 }
 
-/// Whether what a dispatch owes may be paid: not while another of its swarm is half way, whose plan counts on things as they are.
-pub fn may_pay(dispatch: &Dispatch, open: &[Dispatch]) -> Result<()> {
-    let Some(other) = open.iter().find(|other| other.swarm_id == dispatch.swarm_id) else { return Ok(()) };
+/// Whether what is owed for a swarm may be paid: not while a dispatch of it is half way, whose plan counts on things as they are.
+pub fn may_pay(swarm_id: &str, open: &[Dispatch]) -> Result<()> {
+    let Some(other) = open.iter().find(|other| other.swarm_id == swarm_id) else { return Ok(()) };
     Err(Fault::refused(format!("dispatch {} of {} has not ended", other.number, other.swarm)).next("its debts are paid after it"))
 }
 

@@ -19,7 +19,7 @@ use crate::model::record::{Dispatch, Outcome, Phase};
 use crate::model::world::World;
 use crate::model::{Fault, Result};
 use crate::plan::{self, Plan};
-use crate::store::Entry;
+use crate::store::{Entry, Liveness};
 use futures::future::join_all;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,7 +135,10 @@ impl Sim {
 
     async fn begin(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, world: &World) -> Result<Carrying> {
         let (executed, open) = self.ask_store(console, false, |store| Ok((store.dispatch(&plan.id), store.open_dispatches()))).await?;
-        rules::may_begin(plan, executed.as_ref(), &open)?;
+        rules::never_ran(plan, executed.as_ref())?;
+        if open.iter().any(|open| open.swarm_id == plan.swarm_id) {
+            return Err(Fault::refused("a dispatch of the swarm has not ended"));
+        }
         let moved = plan::moved(plan, world);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))));
@@ -236,7 +239,7 @@ impl Sim {
             return Err(Fault::refused("it has ended"));
         }
         if paying {
-            rules::may_pay(&dispatch, &self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?)?;
+            rules::may_pay(&dispatch.swarm_id, &self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?)?;
         }
         let before = match (&read.1, &plan.pool) {
             (Some(text), _) => serde_json::from_str(text).map_err(|error| Fault::failed(error.to_string()))?,
@@ -310,7 +313,7 @@ impl Sim {
         for counted in (0..self.scenario.edges).filter(|edge| !owed.contains(edge)) {
             wanted.insert(self.read_pool(console, counted, &pool).await?);
         }
-        let (Some(wanted), 1) = (wanted.pop_first(), wanted.len()) else { return Err(Fault::refused(planning::DISAGREE)) };
+        let (Some(wanted), 0) = (wanted.pop_first(), wanted.len()) else { return Err(Fault::refused(planning::DISAGREE)) };
         let by = By { dispatch: String::new(), swarm: planning::swarm_id(swarm), epoch: held.epoch() };
         let fence = Fence { key: format!("pool/edge/{pool}"), by: Rc::new(by) };
         held.may_act()?;
@@ -331,7 +334,10 @@ impl Sim {
             let fence = Fence { key: format!("pool/edge/p{swarm}"), by };
             let seen = self.call(console, Place::Edge(edge), |script| script.raise_pool(fence)).await?;
             let held = self.acquire(console, &rules::lease_name(&planning::swarm_id(swarm)), "", seen).await?;
-            self.bring_right(console, swarm, edge, &held).await.ok();
+            let open = self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?;
+            if rules::may_pay(&planning::swarm_id(swarm), &open).is_ok() {
+                self.bring_right(console, swarm, edge, &held).await.ok();
+            }
             held.release().await?;
         }
         Ok(())
@@ -389,7 +395,7 @@ impl Sim {
                 self.take_up(console, &dispatch, TakingUp::CarryOn).await.ok();
             }
         }
-        self.give_back_left(console).await?;
+        self.free_what_the_dead_held(console).await?;
         for dispatch in self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await? {
             let world = self.observe(console, planning::swarm_number(&dispatch.swarm_id)).await?;
             let answers = |place: &String| match place.split_once('/') {
@@ -404,25 +410,23 @@ impl Sim {
         self.pay_pools(console).await
     }
 
-    /// Leases of processes that died, and ports of dispatches that are over or never began, are given back.
-    async fn give_back_left(self: &Rc<Sim>, console: usize) -> Result<()> {
-        let ports = self.ask_store(console, false, |store| Ok(store.port_leases())).await?;
+    /// Gives back what processes that are gone still held, and what nobody uses although its holder lives.
+    async fn free_what_the_dead_held(self: &Rc<Sim>, console: usize) -> Result<()> {
         let (open, leases) = self.ask_store(console, false, |store| Ok((store.open_dispatches(), store.leases()))).await?;
-        let mut open: BTreeSet<String> = open.into_iter().map(|dispatch| dispatch.id).collect();
         for lease in leases {
-            if open.contains(&lease.run) {
-                continue;
-            }
-            match self.acquire(console, &lease.name, &lease.run, 0).await {
-                Ok(held) => held.release().await?,
-                Err(_) => drop(open.insert(lease.run)),
+            if self.look(console, &lease.holder) == Liveness::Dead {
+                self.ask_store(console, true, |store| store.release_lease(&lease)).await?;
+            } else if !open.iter().any(|open| open.id == lease.run)
+                && let Ok(held) = self.acquire(console, &lease.name, &lease.run, 0).await
+            {
+                held.release().await?;
             }
         }
-        let over: BTreeSet<&String> = ports.values().flat_map(BTreeMap::values).filter(|run| !open.contains(*run)).collect();
-        for run in over {
-            self.ask_store(console, true, |store| store.release_ports(run)).await?;
-        }
-        Ok(())
+        self.ask_store(console, true, |store| {
+            store.free_ports_of_nobody();
+            Ok(())
+        })
+        .await
     }
 
     async fn carry(self: &Rc<Sim>, carrying: Carrying, run: Run) {

@@ -21,7 +21,7 @@ mod time;
 mod truth;
 
 use play::{Played, play};
-use scenario::{Sabotage, Scenario};
+use scenario::{Happening, Sabotage, Scenario, SwarmOf};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -98,7 +98,6 @@ fn every_promise_holds_whatever_happens() {
 #[test]
 fn a_mistake_is_found_and_made_small() {
     let mistakes = [
-        (Sabotage::NoFence, vec!["fenced", "ended is ended"]),
         (Sabotage::NoProof, vec!["nothing unproven is routed", "old procs stay till the new ones serve"]),
         (Sabotage::PortsKept, vec!["nothing is left behind"]),
     ];
@@ -111,6 +110,39 @@ fn a_mistake_is_found_and_made_small() {
         assert!(small.happenings.len() <= with(seed).happenings.len());
         assert_eq!(play(&small, false).broken.unwrap().promise, broken.promise, "{}", small.lines());
     }
+}
+
+/// Two consoles on two machines; the one that dispatches is stopped `at` a moment of its dispatch, past its lease, and goes on later.
+fn stopped(at: u64, sabotage: Option<Sabotage>) -> Scenario {
+    let swarm = SwarmOf { size: 2, pool: true, soak: 0, settle: 0, batch: None, canary: None, in_place: false, absent: "abort" };
+    let dispatch = |version| Happening::Dispatch { console: 0, swarm: 0, version, size: 2, think: 500, twice: false };
+    Scenario {
+        seed: at,
+        hosts: 2,
+        edges: 1,
+        machines: 2,
+        consoles: 2,
+        automatic: false,
+        swarms: vec![swarm],
+        sabotage,
+        happenings: vec![
+            (0, dispatch(0)),
+            (20_000, dispatch(1)),
+            (20_000 + at, Happening::Freeze { console: 0, during: 40_000 }),
+            (21_000 + at, Happening::Upkeep { console: 1 }),
+        ],
+    }
+}
+
+#[test]
+fn a_stopped_process_changes_nothing_that_the_new_holder_reached() {
+    for at in (500..9_000).step_by(40) {
+        let played = play(&stopped(at, None), false);
+        assert!(played.broken.is_none(), "at {at}: {:?}", played.broken);
+    }
+    // Without a fence it would.
+    let broken = |at| play(&stopped(at, Some(Sabotage::NoFence)), false).broken;
+    assert!((500..9_000).step_by(40).any(|at| broken(at).is_some_and(|broken| ["fenced", "ended is ended"].contains(&broken.promise))));
 }
 
 #[test]

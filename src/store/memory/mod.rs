@@ -8,7 +8,7 @@ pub use needed::DispatchStore;
 use super::{Acquired, Change, Entry, Object, Put, SwarmRun};
 use crate::model::record::{Dispatch, Event, Lease, Outcome, Step};
 use crate::model::{Fault, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Everything that is remembered. Each method is one transaction: all of it, or nothing.
@@ -88,10 +88,13 @@ impl Memory {
         Ok(())
     }
     pub fn free_ports_of_nobody(&self) {
-        let open: Vec<String> = self.open_dispatches().into_iter().map(|dispatch| dispatch.id).collect();
-        let begins: Vec<String> = self.leases().into_iter().map(|lease| lease.run).collect();
-        for ports in self.tables().ports.values_mut() {
-            ports.retain(|_, run| open.contains(run) || begins.contains(run));
+        let mut tables = self.tables();
+        let open = |dispatch: &Dispatch| dispatch.outcome.is_none_or(|outcome| outcome == Outcome::Interrupted);
+        let open = tables.dispatches.values().filter(|dispatch| open(dispatch)).map(|dispatch| dispatch.id.clone());
+        let held = tables.leases.values().filter(|lease| !lease.holder.is_empty()).map(|lease| lease.run.clone());
+        let used: BTreeSet<String> = open.chain(held).collect();
+        for ports in tables.ports.values_mut() {
+            ports.retain(|_, dispatch| used.contains(dispatch));
         }
     }
     pub fn port_leases(&self) -> BTreeMap<String, BTreeMap<u16, String>> {
