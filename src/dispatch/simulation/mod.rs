@@ -142,7 +142,7 @@ fn a_stopped_process_changes_nothing_that_the_new_holder_reached() {
     }
     // Without a fence it would.
     let broken = |at| play(&stopped(at, Some(Sabotage::NoFence)), false).broken;
-    assert!((500..9_000).step_by(40).any(|at| broken(at).is_some_and(|broken| ["fenced", "ended is ended"].contains(&broken.promise))));
+    assert!((500..9_000).step_by(7).any(|at| broken(at).is_some_and(|broken| ["fenced", "ended is ended"].contains(&broken.promise))));
 }
 
 #[test]

@@ -259,7 +259,7 @@ impl Script {
 
     pub async fn change_pool(self, pool: String, new: Option<Vec<u8>>, expect: Expect, fence: Fence) -> Result<()> {
         self.edge_fenced(&fence, async |held| {
-            if held > fence.by.epoch {
+            if held > fence.by.epoch && self.sim.scenario.sabotage != Some(Sabotage::NoFence) {
                 return Err(Fault::refused(format!("another holder has taken over pool {pool} (epoch {held})")));
             }
             let there = self.edge().pools.get(&pool).cloned();
@@ -278,9 +278,10 @@ impl Script {
                 None => drop(self.edge().pools.remove(&pool)),
             }
             let (before, after) = (fleet::pool_nodes(there.as_ref()), fleet::pool_nodes(new.as_ref()));
-            let (fleet, now) = (self.sim.fleet.borrow(), self.sim.time.now());
-            self.sim.truth.borrow_mut().pool_set(&fence.by, self.place, &pool, (&before, &after), &fleet, now);
-            drop(fleet);
+            {
+                let (fleet, now) = (self.sim.fleet.borrow(), self.sim.time.now());
+                self.sim.truth.borrow_mut().pool_set(&fence.by, self.place, &pool, (&before, &after), &fleet, now);
+            }
             self.sim.say(|| format!("{:?} {pool}: {after:?} by epoch {}", self.place, fence.by.epoch));
             self.act(20, 400).await
         })

@@ -118,32 +118,35 @@ impl Time {
 }
 
 /// Messages to one task.
-pub struct Mailbox<M> {
-    inner: Rc<(RefCell<VecDeque<M>>, Cell<Option<TaskId>>)>,
+pub struct Mailbox<M>(Rc<Letters<M>>);
+
+struct Letters<M> {
+    unread: RefCell<VecDeque<M>>,
+    waiting: Cell<Option<TaskId>>,
 }
 
 impl<M> Clone for Mailbox<M> {
     fn clone(&self) -> Mailbox<M> {
-        Mailbox { inner: Rc::clone(&self.inner) }
+        Mailbox(Rc::clone(&self.0))
     }
 }
 
 impl<M> Mailbox<M> {
     pub fn new() -> Mailbox<M> {
-        Mailbox { inner: Rc::new((RefCell::default(), Cell::default())) }
+        Mailbox(Rc::new(Letters { unread: RefCell::default(), waiting: Cell::default() }))
     }
     pub fn send(&self, time: &Time, message: M) {
-        self.inner.0.borrow_mut().push_back(message);
-        if let Some(task) = self.inner.1.take() {
+        self.0.unread.borrow_mut().push_back(message);
+        if let Some(task) = self.0.waiting.take() {
             time.wake_at(time.now(), task);
         }
     }
     pub fn take(&self) -> Option<M> {
-        self.inner.0.borrow_mut().pop_front()
+        self.0.unread.borrow_mut().pop_front()
     }
     /// The next message, when it is such a one.
     pub fn take_if(&self, which: impl Fn(&M) -> bool) -> Option<M> {
-        let mut messages = self.inner.0.borrow_mut();
+        let mut messages = self.0.unread.borrow_mut();
         if messages.front().is_some_and(which) { messages.pop_front() } else { None }
     }
     /// The next message, or none when `limit` has passed.
@@ -161,7 +164,7 @@ impl<M> Mailbox<M> {
                 asked = true;
                 time.wake_at(end, time.current.get());
             }
-            self.inner.1.set(Some(time.current.get()));
+            self.0.waiting.set(Some(time.current.get()));
             Poll::Pending
         })
         .await
