@@ -4,7 +4,7 @@ use super::args::{Format, Go};
 use super::dispatch::{Wanted, carried, ended};
 use super::print::Report;
 use crate::deck::Deck;
-use crate::deck::look::{DispatchRequest, Replaced};
+use crate::deck::look::{DispatchRequest, Replaced, Word};
 use crate::model::{Fault, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -64,8 +64,8 @@ async fn one_by_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> Dispatc
 
 pub async fn promote(deck: &Deck, name: &str) -> Result<Report> {
     let dispatch = deck.dispatch_named(name).await?;
-    deck.promote(&dispatch).await?;
-    Ok(Report::text(format!("dispatch {}: its canary is promoted\n", dispatch.number), json!({"promoted": dispatch.number})))
+    let said = deck.tell(&dispatch, &Word::Promote).await?;
+    Ok(Report::text(format!("{said}\n"), json!({"promoted": dispatch.number})))
 }
 
 pub async fn go_on(deck: &Deck, name: &str, host: &str) -> Result<Report> {
@@ -73,13 +73,13 @@ pub async fn go_on(deck: &Deck, name: &str, host: &str) -> Result<Report> {
     if !dispatch.steps.iter().any(|step| step.place == host) {
         return Err(Fault::bad(format!("dispatch {} does nothing on {host}", dispatch.number)));
     }
-    deck.go_without(&dispatch, host).await?;
-    Ok(Report::text(format!("dispatch {}: told to go on without {host}\n", dispatch.number), json!({"without": host})))
+    let said = deck.tell(&dispatch, &Word::GoWithout(host.to_string())).await?;
+    Ok(Report::text(format!("{said}\n"), json!({"without": host})))
 }
 
 pub async fn wait(deck: &Deck, name: &str, more: Duration) -> Result<Report> {
     let dispatch = deck.dispatch_named(name).await?;
-    deck.wait_longer(&dispatch, more).await?;
-    let text = format!("dispatch {}: waits {} longer\n", dispatch.number, humantime::format_duration(more));
-    Ok(Report::text(text, json!({"waits_seconds": more.as_secs()})))
+    let minutes = more.as_secs().div_ceil(60);
+    let said = deck.tell(&dispatch, &Word::Wait(minutes)).await?;
+    Ok(Report::text(format!("{said}\n"), json!({"waits_minutes": minutes})))
 }

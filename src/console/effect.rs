@@ -1,6 +1,6 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::look::{DispatchRequest, EditTarget, Target};
+use crate::deck::look::{DispatchRequest, EditTarget, Target, Word};
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -94,6 +94,11 @@ pub enum Effect {
     Resume {
         dispatch: String,
     },
+    /// A word to a dispatch under way.
+    Tell {
+        dispatch: String,
+        word: Word,
+    },
     Build {
         swarm: String,
     },
@@ -158,6 +163,7 @@ impl Effect {
             | Effect::Unignore { .. }
             | Effect::Cancel { .. }
             | Effect::Resume { .. }
+            | Effect::Tell { .. }
             | Effect::SaveEditor { .. }
             | Effect::Apply(_)
             | Effect::AddHost(_)

@@ -1,7 +1,7 @@
 //! The console's port over the real deck: one call per effect.
 
 use super::port::{Port, Said};
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -98,6 +98,10 @@ impl Port for Deck {
         let dispatch = self.dispatch_named(dispatch).await?;
         Deck::resume(self, &dispatch, None).await?;
         Ok(format!("dispatch {} goes on", dispatch.number))
+    }
+    async fn tell(&self, dispatch: &str, word: &Word) -> Said {
+        let dispatch = self.dispatch_named(dispatch).await?;
+        Deck::tell(self, &dispatch, word).await
     }
     async fn interrupt(&self) -> Said {
         let carried = self.carrying();

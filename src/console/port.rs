@@ -1,7 +1,7 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
 use crate::deck::StrayPlan;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
@@ -47,6 +47,8 @@ pub trait Port: std::marker::Send + Sync {
     async fn cancel(&self, dispatch: &str) -> Said;
     /// Carries an interrupted dispatch on.
     async fn resume(&self, dispatch: &str) -> Said;
+    /// Says a word to a dispatch under way.
+    async fn tell(&self, dispatch: &str, word: &Word) -> Said;
     /// Stops at the next step every dispatch that this process carries, resumable (`q`, then stop).
     async fn interrupt(&self) -> Said;
 

@@ -3,6 +3,7 @@
 use super::hearing::listen;
 use super::journal::DeckJournal;
 use super::leasing::Held;
+use super::look::Word;
 use super::{Catalog, Deck, Entry, locked};
 use crate::balancers::Snapshot;
 use crate::dispatch::driver::{self, Hands, Wish};
@@ -302,8 +303,21 @@ impl Deck {
         Ok(())
     }
 
+    /// Says a word to a dispatch under way, whoever carries it.
+    pub async fn tell(&self, dispatch: &Dispatch, word: &Word) -> Result<String> {
+        let number = dispatch.number;
+        match word {
+            Word::Promote => self.promote(dispatch).await.map(|()| format!("dispatch {number}: its canary is promoted")),
+            Word::GoWithout(host) => self.go_without(dispatch, host).await.map(|()| format!("dispatch {number} goes on without {host}")),
+            Word::Wait(minutes) => {
+                self.wait_longer(dispatch, Duration::from_secs(minutes * 60)).await?;
+                Ok(format!("dispatch {number} waits {minutes} minutes longer"))
+            }
+        }
+    }
+
     /// Promotes the canary of a dispatch: the other procs follow.
-    pub async fn promote(&self, dispatch: &Dispatch) -> Result<()> {
+    async fn promote(&self, dispatch: &Dispatch) -> Result<()> {
         let waits =
             |step: &crate::model::record::Step| step.phase == Phase::Promote && step.state == crate::model::record::StepState::Intent;
         if !dispatch.steps.iter().any(waits) {
@@ -315,13 +329,13 @@ impl Deck {
     }
 
     /// Goes on without a host that does not answer; what it may hold of the dispatch is owed.
-    pub async fn go_without(&self, dispatch: &Dispatch, host: &str) -> Result<()> {
+    async fn go_without(&self, dispatch: &Dispatch, host: &str) -> Result<()> {
         self.audit_of(dispatch, &format!("told to go on without {host}")).await?;
         self.wish(dispatch, Wish::GoWithout(host.to_string())).await
     }
 
     /// Waits longer for hosts that do not answer.
-    pub async fn wait_longer(&self, dispatch: &Dispatch, more: Duration) -> Result<()> {
+    async fn wait_longer(&self, dispatch: &Dispatch, more: Duration) -> Result<()> {
         self.audit_of(dispatch, "told to wait longer").await?;
         self.wish(dispatch, Wish::Wait(u64::try_from(more.as_millis()).unwrap_or(u64::MAX))).await
     }

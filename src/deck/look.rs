@@ -242,6 +242,17 @@ pub struct DispatchRequest {
     pub go_on: bool,
 }
 
+/// A word to a dispatch under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// The canary is good: the other procs follow.
+    Promote,
+    /// Go on without this host, which does not answer.
+    GoWithout(String),
+    /// Wait so many minutes longer for hosts that do not answer.
+    Wait(u64),
+}
+
 /// Which procs are replaced by new ones of the same release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replaced {

@@ -83,6 +83,7 @@ impl Runner {
             Effect::Stray(plan) => self.task(None, async move { Msg::Said(port.stray_do(&plan).await) }),
             Effect::Unignore { place, name } => self.task(None, async move { Msg::Said(port.stray_unignore(&place, &name).await) }),
             Effect::Cancel { dispatch } => self.task(None, async move { Msg::Said(port.cancel(&dispatch).await) }),
+            Effect::Tell { dispatch, word } => self.task(None, async move { Msg::Said(port.tell(&dispatch, &word).await) }),
             Effect::Resume { dispatch } => self.task(None, async move { Msg::Said(port.resume(&dispatch).await) }),
             Effect::Build { swarm } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm).await) }),
             Effect::Apply(path) => self.task(None, async move { Msg::Said(port.apply(&path).await) }),

@@ -4,7 +4,7 @@ use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
 use crate::deck::StrayPlan;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target};
+use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::hold::HoldOn;
@@ -71,6 +71,9 @@ impl Port for Fake {
     }
     async fn resume(&self, _: &str) -> Said {
         Ok("resumed".into())
+    }
+    async fn tell(&self, _: &str, _: &Word) -> Said {
+        Ok("told".into())
     }
     async fn interrupt(&self) -> Said {
         Ok("stopped".into())

@@ -141,6 +141,39 @@ fn leaving_with_a_dispatch_under_way_asks() {
 }
 
 #[test]
+fn words_to_a_dispatch_under_way_are_asked_first_and_hosts_are_emptied_by_a_plan() {
+    use crate::deck::look::{Replaced, Word};
+    let mut state = state(80, 24);
+    update(&mut state, Msg::Executed(Ok("d-412".into())));
+    let told = |state: &mut State, keys: &str| {
+        assert!(press(state, keys).is_empty(), "asked first");
+        match press(state, "y").as_slice() {
+            [Effect::Tell { dispatch, word }] if dispatch == "d-412" => word.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told(&mut state, ". m"), Word::Promote);
+    assert_eq!(told(&mut state, ". w"), Word::Wait(5));
+    press(&mut state, ". o");
+    assert!(frame(&state, Depth::True).0.contains("it waits for no host"));
+    let mut silent = look();
+    let step = silent.dispatches[0].steps.iter_mut().find(|step| step.place == "web04" && step.ended_ms == 0).unwrap();
+    (step.state, step.detail) = (crate::model::record::StepState::Intent, "does not answer: no route".into());
+    update(&mut state, Msg::Look(Arc::new(silent)));
+    assert_eq!(told(&mut state, ". o"), Word::GoWithout("web04".into()));
+
+    press(&mut state, "esc 3 j");
+    let Target::Host(host) = state.pointed() else { panic!("{:?}", state.pointed()) };
+    let effects = press(&mut state, ". v");
+    let [Effect::Plan { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(request.same_release && request.replace == Some(Replaced::OnHost(host)), "{request:?}");
+    press(&mut state, "esc 2");
+    let effects = press(&mut state, ". r");
+    let [Effect::Plan { request, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(request.same_release && request.replace == Some(Replaced::All), "{request:?}");
+}
+
+#[test]
 fn a_paste_is_never_keys() {
     let mut state = state(80, 24);
     update(&mut state, Msg::Paste(".!y".into()));

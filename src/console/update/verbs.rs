@@ -4,10 +4,10 @@ use super::{goto, holding, leaving, waves};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
 use crate::console::state::{Ask, Asks, Button, Confirm, Field, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, verbs_on};
-use crate::deck::look::{DispatchRequest, EditTarget, Target};
-use crate::model::record::Outcome;
+use crate::deck::look::{DispatchRequest, EditTarget, Replaced, Target, Word};
+use crate::model::record::{Outcome, Step, StepState};
 use crossterm::event::{KeyCode, KeyEvent};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A button that asks for these effects.
 pub fn button(label: &str, effects: Vec<Effect>) -> Button {
@@ -152,6 +152,34 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
                 ),
             );
         }
+        ("restart", Target::Swarm(id)) => {
+            let replace = Some(Replaced::All);
+            return plan(state, DispatchRequest { swarm: id.clone(), same_release: true, replace, ..DispatchRequest::default() });
+        }
+        ("evacuate" | "re-place", Target::Host(host)) => return move_away(state, verb, host),
+        ("promote", Target::Swarm(id)) => match find::swarm(&state.look, id).map(|swarm| swarm.dispatch.clone()) {
+            Some(dispatch) if !dispatch.is_empty() => return start(state, verb, &Target::Dispatch(dispatch)),
+            _ => state.say("no dispatch of it is under way", true),
+        },
+        ("promote", Target::Dispatch(id)) => {
+            tell(state, id, "Promote the canary", Word::Promote, "The procs that were left out follow, batch by batch.")
+        }
+        ("wait", Target::Dispatch(id)) => {
+            tell(
+                state,
+                id,
+                "Wait 5m longer",
+                Word::Wait(5),
+                "Hosts that do not answer are asked again so much longer before the rule decides.",
+            );
+        }
+        ("go-on", Target::Dispatch(id)) => match silent(state, id) {
+            Some(host) => {
+                let title = format!("Go on without {host}");
+                tell(state, id, &title, Word::GoWithout(host), "Nothing new is routed there; what it may hold of this dispatch is owed.");
+            }
+            None => state.say("it waits for no host", true),
+        },
         ("resume", Target::Dispatch(id)) => {
             let lines = vec!["It goes on from its journal, after looking at what the hosts say now.".into()];
             confirm(
@@ -166,6 +194,41 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         _ => state.say(format!("{verb} does nothing on a {}", find::kind(target)), false),
     }
     Vec::new()
+}
+
+/// Asks before a word is said to a dispatch.
+fn tell(state: &mut State, id: &str, title: &str, word: Word, what: &str) {
+    let name = find::name(&state.look, &Target::Dispatch(id.into()));
+    let go = button(&title.to_lowercase(), vec![Effect::Tell { dispatch: id.into(), word }]);
+    confirm(state, Confirm::new(format!("{title}?"), vec![name, what.into()], vec![go]));
+}
+
+/// The host that a dispatch waits for because it does not answer.
+fn silent(state: &State, id: &str) -> Option<String> {
+    let dispatch = find::dispatch(&state.look, id)?;
+    let waits = |step: &&Step| step.state == StepState::Intent && step.detail.starts_with("does not answer") && !step.place.contains('/');
+    dispatch.steps.iter().find(waits).map(|step| step.place.clone())
+}
+
+/// The plan of the first swarm with procs on a host; the others come after it, a plan each.
+fn move_away(state: &mut State, verb: &str, host: &str) -> Vec<Effect> {
+    let procs = state.look.world.hosts.get(host).map(|seen| seen.procs.as_slice()).unwrap_or_default();
+    let swarms: BTreeSet<String> = procs.iter().filter_map(|proc| proc.swarm.clone()).collect();
+    let Some(swarm) = swarms.first().cloned() else {
+        state.say(format!("no swarm has procs on {host}"), true);
+        return Vec::new();
+    };
+    if swarms.len() > 1 {
+        state.say(format!("{} swarms have procs on {host}: one plan each, this is the first", swarms.len()), false);
+    }
+    let request = DispatchRequest { swarm, same_release: true, ..DispatchRequest::default() };
+    plan(
+        state,
+        match verb {
+            "evacuate" => DispatchRequest { replace: Some(Replaced::OnHost(host.into())), ..request },
+            _ => DispatchRequest { go_on: true, ..request },
+        },
+    )
 }
 
 fn confirm_proc(state: &mut State, verb: &str, host: &str, name: &str) -> Vec<Effect> {

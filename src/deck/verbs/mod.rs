@@ -49,6 +49,14 @@ const LIFT: &str = "lift a hold";
 pub const VERBS: &[Verb] = &[
     Verb { id: "dispatch", title: "dispatch: plan a version, prove it, route it", key: Some('d'), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "rollback", title: "roll back to the release that ran before", key: Some('b'), on: On::Swarm, danger: Danger::Middle },
+    Verb {
+        id: "restart",
+        title: "rolling restart: new procs of its release, batch by batch",
+        key: Some('r'),
+        on: On::Swarm,
+        danger: Danger::Middle,
+    },
+    Verb { id: "promote", title: "promote the canary: the other procs follow", key: Some('m'), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "size", title: "change the number of procs", key: Some('='), on: On::Swarm, danger: Danger::Middle },
     Verb { id: "build", title: "build its version now", key: Some('g'), on: On::Swarm, danger: Danger::None },
     Verb { id: "uptest", title: "run its uptests now", key: Some('t'), on: On::Swarm, danger: Danger::None },
@@ -88,8 +96,13 @@ pub const VERBS: &[Verb] = &[
     },
     Verb { id: "ignore", title: "ignore: known, no trouble (again: take that back)", key: Some('i'), on: On::Stray, danger: Danger::Low },
     Verb { id: "provision", title: "put on a host what is missing", key: Some('p'), on: On::Host, danger: Danger::Middle },
+    Verb { id: "evacuate", title: "evacuate: its procs are replaced elsewhere", key: Some('v'), on: On::Host, danger: Danger::Middle },
+    Verb { id: "re-place", title: "re-place what is lost on it, elsewhere", key: Some('l'), on: On::Host, danger: Danger::Middle },
     Verb { id: "check", title: "say what a host is missing", key: Some('j'), on: On::Host, danger: Danger::None },
     Verb { id: "cancel", title: "cancel a dispatch and undo it", key: Some('x'), on: On::Dispatch, danger: Danger::Middle },
+    Verb { id: "promote", title: "promote the canary: the other procs follow", key: Some('m'), on: On::Dispatch, danger: Danger::Middle },
+    Verb { id: "wait", title: "wait 5m longer for a host that does not answer", key: Some('w'), on: On::Dispatch, danger: Danger::Low },
+    Verb { id: "go-on", title: "go on without a host that does not answer", key: Some('o'), on: On::Dispatch, danger: Danger::Middle },
     Verb { id: "resume", title: "carry an interrupted dispatch on", key: Some('y'), on: On::Dispatch, danger: Danger::Middle },
 ];
 

@@ -409,5 +409,5 @@ async fn what_runs_is_adopted_as_it_runs_and_only_if_it_is_what_was_shown() {
     let target = |name: &str, instance: &str| Target { name: name.into(), guard: Guard::Instance(instance.into()), stop_timeout: WAIT };
     let targets = [target(&spec.name, &spec.instance), target(name, "i-new")];
     let left = remove(&rig.link, &rig.fence(), &rig.at, "retire", &targets).await.unwrap();
-    assert!(left.iter().all(|evidence| evidence.found) && rig.dirs().is_empty(), "{:?}", rig.dirs());
+    assert!(left.iter().all(|evidence| evidence.found) && rig.dirs() == [".left"], "{:?}", rig.dirs());
 }
