@@ -29,6 +29,7 @@ mod proc_verbs;
 mod renames;
 mod retiring;
 mod strays;
+mod unseen;
 pub mod verbs;
 pub mod wave;
 pub mod why;

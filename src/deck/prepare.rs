@@ -391,7 +391,8 @@ impl Deck {
             return Err(Fault::refused(format!("squad {} has no hosts", swarm.squad)).at("plan").next("add hosts to it"));
         }
         self.check_users(&hosts, swarm)?;
-        let world = self.observe(catalog, Some(swarm)).await?;
+        let mut world = self.observe(catalog, Some(swarm)).await?;
+        self.add_made_and_never_seen(entry, &mut world).await?;
         let running = match self.store.current_run(&entry.id).await? {
             Some(run) => self.store.release(&run.release_id).await?,
             None => None,

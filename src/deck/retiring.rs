@@ -175,9 +175,12 @@ impl Deck {
         let guard = instance.map_or(Guard::Any, Guard::Instance);
         let target = Target { name: proc.name.clone(), guard, stop_timeout: self.stop_timeout(catalog, proc) };
         let left = procs::remove(link.as_ref(), &fence, &host.supervisor, "retire", &[target]).await?;
-        for evidence in left.iter().filter(|evidence| evidence.found) {
-            self.store.keep("evidence", &format!("retire/{}/{}", host.name, evidence.name), evidence, self.now_ms()).await?;
+        let left: Vec<_> = left.iter().filter(|evidence| evidence.found).collect();
+        for evidence in &left {
+            self.keep_evidence(evidence).await?;
         }
+        // It is stored; what stays on the host is found again by the next upkeep.
+        procs::forget(link.as_ref(), &host.root, &left).await.ok();
         Ok(())
     }
 }

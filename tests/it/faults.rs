@@ -156,7 +156,7 @@ fn a_host_whose_plug_is_pulled_starts_nothing_half_made_when_it_comes_back() {
     let Some(fleet) = Fleet::of(&["web01", "lb01"]) else { return };
     let mut deck = Deck::ready(&fleet, &["web01"]);
     deck.notices_soon();
-    deck.document = deck.with("    settle: 1s\n", "    settle: 1s\n    lost_after: 2s\n");
+    deck.document = deck.with("    settle: 1s\n", "    settle: 1s\n    lost_after: 0s\n");
     deck.apply(&deck.document).ended(0);
     deck.done(&["--version", "v1"]);
     let old = programs(&fleet, &["web01"], "shop-");

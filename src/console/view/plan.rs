@@ -316,6 +316,7 @@ fn foot(plan: &Plan, width: usize) -> Vec<(&'static str, String, Role)> {
     how.push(format!("drain {}", ms(timing.drain_timeout_ms)));
     how.push(format!("soak {}", ms(timing.soak_ms)));
     let mut foot = vec![("HOW", how.join(", "), Role::Text)];
+    foot.extend(plan.form().iter().flat_map(|form| wrap(form, width)).map(|line| ("", line, Role::Text)));
     let back = if plan.back.is_empty() { "exact undo until the first stop of an old proc".to_string() } else { plan.back.clone() };
     let label = |first: bool, label: &'static str| if first { label } else { "" };
     foot.extend(wrap(&back, width).into_iter().enumerate().map(|(number, line)| (label(number == 0, "BACK"), line, Role::Text)));
