@@ -254,6 +254,9 @@ proptest! {
                         let early = plan.start.iter().filter(|p| p.batch as usize > n).any(|p| nodes.contains(&p.node) && !pool.before.contains(&p.node));
                         prop_assert!(!early, "routed before it is started");
                     }
+                    if plan.in_place && n == 0 {
+                        prop_assert!(stage.drain.iter().all(|node| pool.before.contains(node)), "routed before it is proven");
+                    }
                     if !plan.in_place {
                         prop_assert!(served.iter().all(|node| stage.route.contains(node)));
                         prop_assert!(stage.drain.len() >= alive.min(size as usize).min(alive + started - plan.retire.len().min(started)).min(pool.after.len()), "fewer serve on the way than before and after: {plan:?}");

@@ -43,12 +43,17 @@ pub fn stages(
     for proc in lost {
         now.remove(&proc.node);
     }
-    now.extend(keep.iter().map(|proc| proc.node.clone()));
+    let kept = || keep.iter().map(|proc| proc.node.clone());
+    // In place nothing is proven before the first drain: a kept proc that is not routed joins with the first new ones.
+    if !in_place {
+        now.extend(kept());
+    }
     let list = |nodes: &BTreeSet<String>| nodes.iter().cloned().collect::<Vec<_>>();
     for batch in 0..count {
         let last = batch + 1 == count;
         let route = |now: &mut BTreeSet<String>| {
             now.extend(start.iter().filter(|proc| proc.batch == batch).map(|proc| proc.node.clone()));
+            now.extend(kept());
             list(now)
         };
         let drain = |now: &mut BTreeSet<String>| {
