@@ -29,7 +29,6 @@ mod proc_verbs;
 mod renames;
 mod retiring;
 mod strays;
-mod unseen;
 pub mod verbs;
 pub mod wave;
 pub mod why;

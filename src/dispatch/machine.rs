@@ -228,7 +228,10 @@ impl Run {
         let Some(stop) = self.last_stop() else { return 0 };
         let batch = self.steps.get(stop).map(|step| step.batch);
         let took_over = |step: &Step| Some(step.batch) == batch && matches!(step.phase, Phase::Start | Phase::Prove | Phase::Route);
-        let whole = self.steps.iter().filter(|step| took_over(step)).all(|step| is_closed(step.state) && step.state != StepState::Undone);
+        // Routed, or where there is no pool proven; what a lost host was to start is a debt, paid or not, and says nothing here.
+        let at = self.steps.iter().rfind(|step| took_over(step)).map(|step| step.phase);
+        let serves = |step: &&Step| took_over(step) && Some(step.phase) == at;
+        let whole = self.steps.iter().filter(serves).all(|step| is_closed(step.state) && step.state != StepState::Undone);
         let end = self.steps.iter().rposition(took_over).filter(|_| whole).unwrap_or(0);
         stop.max(end) + 1
     }
@@ -445,15 +448,19 @@ impl Run {
         let owed = |step: &Step| step.state == StepState::Owed;
         let pool_owed = self.steps.iter().any(|step| matches!(step.phase, Phase::Route | Phase::Drain) && owed(step));
         let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
-        let group = self.steps.iter().skip(floor).rev().find(|step| begun(step)).map(|step| (step.batch, step.phase));
+        // A debt is paid wherever it stands.
+        let paid = |step: &Step| self.paying && step.state == StepState::Undoing;
+        let to_undo: Vec<bool> = self.steps.iter().enumerate().map(|(at, step)| begun(step) && at >= floor || paid(step)).collect();
+        let last = self.steps.iter().zip(&to_undo).rev().find(|(_, undo)| **undo);
+        let group = last.map(|(step, _)| (step.batch, step.phase));
         let Some(group) = group.filter(|_| !pool_owed) else {
             let left = floor > 0 || self.overtaken || self.steps.iter().any(|step| owed(step) && step.started_ms > 0);
             self.end(if left { Outcome::Failed } else { Outcome::Undone }, next);
             return;
         };
-        for step in self.steps.iter_mut().skip(floor).filter(|step| (step.batch, step.phase) == group) {
+        for (step, _) in self.steps.iter_mut().zip(to_undo).filter(|(step, undo)| *undo && (step.batch, step.phase) == group) {
             let name = name_of(step);
-            if !begun(step) || self.in_flight.contains(&name) {
+            if self.in_flight.contains(&name) {
                 continue;
             }
             if step.state != StepState::Undoing {

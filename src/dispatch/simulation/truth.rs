@@ -323,6 +323,12 @@ impl Course {
         differs.map(|(_, nodes)| format!("the pool holds {nodes:?}, planned {after:?}"))
     }
 
+    /// Kept procs on hosts that it went on without: they may be there still when those answer again, or not.
+    pub fn may_own(&self) -> BTreeSet<(String, String)> {
+        let lost = self.plan.keep.iter().filter(|proc| self.lost.contains(&proc.host));
+        lost.map(|proc| (proc.host.clone(), proc.instance.clone())).collect()
+    }
+
     /// The procs that are this swarm's when it ended done: (host, instance).
     pub fn owned(&self) -> BTreeSet<(String, String)> {
         let there = self.plan.start.iter().chain(&self.plan.keep).filter(|proc| !self.lost.contains(&proc.host));
