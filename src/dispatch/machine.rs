@@ -306,7 +306,7 @@ impl Run {
 
     fn failed(&mut self, name: &StepName, fault: Fault, now_ms: i64, next: &mut Next) {
         self.in_flight.retain(|flying| flying != name);
-        let (undoing, stops) = (self.undoing, name.phase == Phase::Retire);
+        let (undoing, stops) = (self.undoing, name.phase == Phase::Retire && (self.paying || !self.makes_room(name)));
         let Some(state) = self.find(name).map(|step| step.state) else { return };
         if !matches!(state, StepState::Intent | StepState::Undoing) {
             return;
@@ -334,6 +334,12 @@ impl Run {
         if !must_succeed && !undoing {
             self.turn_round(fault, next);
         }
+    }
+
+    /// Whether a stop of old procs makes room for new ones, in place: those cannot start before it is done.
+    fn makes_room(&self, name: &StepName) -> bool {
+        let instead = |step: &Step| (step.batch, step.phase, &step.place) == (name.batch, Phase::Start, &name.place);
+        self.steps.iter().any(|step| instead(step) && step.state == StepState::Pending)
     }
 
     /// A host that does not answer is asked again until `lost_after` has passed; the first time that is written down.
@@ -372,7 +378,9 @@ impl Run {
                 (Phase::Start, StepState::Intent | StepState::Done) => {
                     (StepState::Owed, "its new procs are to be removed when it answers again")
                 }
-                (Phase::Retire, StepState::Pending) => (StepState::Owed, "its old procs are to be retired when it answers again"),
+                (Phase::Retire, StepState::Pending | StepState::Intent) => {
+                    (StepState::Owed, "its old procs are to be retired when it answers again")
+                }
                 (_, state) if is_closed(state) => continue,
                 _ => (StepState::Lost, "does not answer; gone on without it"),
             };

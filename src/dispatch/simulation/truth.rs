@@ -153,7 +153,11 @@ impl Truth {
 
     pub fn proven(&mut self, by: &By, procs: &[PlannedProc]) {
         if let Some(course) = self.courses.get_mut(&by.dispatch) {
-            course.proven.extend(procs.iter().map(|proc| ((proc.host.clone(), proc.name.clone()), by.epoch)));
+            for proc in procs {
+                // A former holder may hear its answer after a new one heard the same.
+                let epoch = course.proven.entry((proc.host.clone(), proc.name.clone())).or_default();
+                *epoch = (*epoch).max(by.epoch);
+            }
         }
     }
 
