@@ -452,10 +452,16 @@ impl Run {
         if self.steps.iter().any(|step| step.state == StepState::Intent && self.in_flight.contains(&name_of(step))) {
             return;
         }
+        let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
+        // A wait has nothing to take back; what it answers later says nothing any more.
+        let waits = |step: &Step| matches!(step.phase, Phase::Promote | Phase::Soak) && begun(step);
+        for step in self.steps.iter_mut().filter(|step| waits(step)) {
+            step.state = StepState::Undone;
+            next.records.push(step.clone());
+        }
         let floor = self.floor();
         let owed = |step: &Step| step.state == StepState::Owed;
         let pool_owed = self.steps.iter().any(|step| matches!(step.phase, Phase::Route | Phase::Drain) && owed(step));
-        let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
         // A debt is paid wherever it stands.
         let paid = |step: &Step| self.paying && step.state == StepState::Undoing;
         let to_undo: Vec<bool> = self.steps.iter().enumerate().map(|(at, step)| begun(step) && at >= floor || paid(step)).collect();

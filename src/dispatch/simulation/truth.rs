@@ -253,7 +253,9 @@ impl Course {
 
     /// Whether a node that was not in the pool may be: this holder has proven who answers there, or it was there before.
     fn may_route(&self, node: &str, epoch: u64, fleet: &Fleet) -> bool {
-        let proven = |proc: &PlannedProc| self.proven.get(&(proc.host.clone(), proc.name.clone())) == Some(&epoch);
+        // On the way back nothing is proven any more: who was, may be put back.
+        let good = |by: &u64| *by == epoch || self.turned;
+        let proven = |proc: &PlannedProc| self.proven.get(&(proc.host.clone(), proc.name.clone())).is_some_and(good);
         let stands = |proc: &&PlannedProc| {
             let host = super::fleet::host_number(&proc.host).and_then(|host| fleet.hosts.get(host));
             proc.node == node && host.is_some_and(|host| host.procs.get(&proc.name).is_some_and(|there| there.instance() == proc.instance))
@@ -290,7 +292,10 @@ impl Course {
 
     fn not_before(&self, fleet: &Fleet) -> Option<String> {
         let now = swarm_now(fleet, &self.plan.swarm_id, self.plan.pool.as_ref());
-        (!self.overtaken && now != self.before).then(|| format!("before {:?}, now {now:?}", self.before))
+        // Balancer hosts that were away are brought right by themselves.
+        let pools = |of: &Before| self.edges.iter().map(|edge| of.pools.get(*edge).cloned()).collect::<Vec<_>>();
+        let same = now.procs == self.before.procs && pools(&now) == pools(&self.before);
+        (!self.overtaken && !same).then(|| format!("before {:?}, now {now:?}", self.before))
     }
 
     /// Effects against the plan's lists; what is on a host that something is owed to is left out.
