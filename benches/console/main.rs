@@ -130,7 +130,10 @@ fn filter() {
     terminal.still(Duration::from_millis(300));
     let mut times = Vec::new();
     for _ in 0..10 {
-        for keys in ["w", "e", "b", "0", "1", " ", "s", "h", "o", "p", "3", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f"] {
+        for keys in [
+            "w", "e", "b", "0", "1", " ", "s", "h", "o", "p", "3", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f", "\x7f",
+            "\x7f", "\x7f",
+        ] {
             let pressed = terminal.press(keys);
             // The last byte before it is still.
             let settled = terminal.still(Duration::from_millis(120));
@@ -138,7 +141,13 @@ fn filter() {
         }
     }
     let (p50, p99) = (of(&mut times, 50), of(&mut times, 99));
-    row("20,000 procs: filter keystroke to settled list", &format!("p50 {:.1} ms, p99 {:.1} ms", ms(p50), ms(p99)), "", "p99 <= 30 ms", ms(p99) <= 30.0);
+    row(
+        "20,000 procs: filter keystroke to settled list",
+        &format!("p50 {:.1} ms, p99 {:.1} ms", ms(p50), ms(p99)),
+        "",
+        "p99 <= 30 ms",
+        ms(p99) <= 30.0,
+    );
 }
 
 fn has(program: &str) -> bool {
@@ -159,7 +168,11 @@ fn paint() {
     // In turns, so that both have the same neighbours.
     for _ in 0..11 {
         let terminal = Terminal::start(&real(&home), 80, 24, NEAR);
-        mine.push(terminal.until("a swarm's row", |screen| screen.contents().contains("SWARM ") && screen.contents().contains("shop-demo-web")).duration_since(terminal.begun));
+        mine.push(
+            terminal
+                .until("a swarm's row", |screen| screen.contents().contains("SWARM ") && screen.contents().contains("shop-demo-web"))
+                .duration_since(terminal.begun),
+        );
         drop(terminal);
         if has("htop") {
             let terminal = Terminal::start(&["htop".into()], 80, 24, NEAR);
@@ -168,7 +181,13 @@ fn paint() {
     }
     let (low, middle, high) = (of(&mut mine, 0), of(&mut mine, 50), of(&mut mine, 100));
     let beside = if theirs.is_empty() { "no htop here".into() } else { format!("htop {:.0} ms", ms(of(&mut theirs, 50))) };
-    row("first useful frame, the demo", &format!("{:.0} ms ({:.0} to {:.0})", ms(middle), ms(low), ms(high)), &beside, "<= 40 ms", ms(middle) <= 40.0);
+    row(
+        "first useful frame, the demo",
+        &format!("{:.0} ms ({:.0} to {:.0})", ms(middle), ms(low), ms(high)),
+        &beside,
+        "<= 40 ms",
+        ms(middle) <= 40.0,
+    );
 }
 
 /// Bytes and CPU over a time in which no displayed value changes; a minute that turns in an age is one: then the next time counts.
@@ -198,7 +217,13 @@ fn idle() {
     let terminal = procs(STILL, 80, 24, NEAR);
     terminal.still(Duration::from_secs(3));
     let (bytes, cpu) = quiet(&terminal, time);
-    row("nothing changes for 30 s: the console on 5,000 procs", &format!("{bytes} bytes, {cpu:.3} % CPU"), &beside, "0 bytes, < 0.1 % CPU", bytes == 0 && cpu < 0.1);
+    row(
+        "nothing changes for 30 s: the console on 5,000 procs",
+        &format!("{bytes} bytes, {cpu:.3} % CPU"),
+        &beside,
+        "0 bytes, < 0.1 % CPU",
+        bytes == 0 && cpu < 0.1,
+    );
     drop(terminal);
     let Some(home) = home() else { return };
     let terminal = Terminal::start(&real(&home), 80, 24, NEAR);
@@ -206,7 +231,13 @@ fn idle() {
     // Until every host was asked some times.
     std::thread::sleep(Duration::from_secs(15));
     let (bytes, cpu) = quiet(&terminal, time);
-    row("the same: the whole program on the demo, which it observes", &format!("{bytes} bytes, {cpu:.3} % CPU"), &beside, "0 bytes, < 0.1 % CPU", bytes == 0 && cpu < 0.1);
+    row(
+        "the same: the whole program on the demo, which it observes",
+        &format!("{bytes} bytes, {cpu:.3} % CPU"),
+        &beside,
+        "0 bytes, < 0.1 % CPU",
+        bytes == 0 && cpu < 0.1,
+    );
     let (now, most) = terminal.memory();
     row("memory, resident, the demo (most)", &format!("{now:.1} MB ({most:.1})"), "", "<= 40 MB", most <= 40.0);
 }
@@ -224,9 +255,18 @@ fn scroll() {
         each.push(terminal.bytes() - had);
     }
     let most = *each.iter().max().unwrap();
-    let middle = { each.sort_unstable(); each[each.len() / 2] };
+    let middle = {
+        each.sort_unstable();
+        each[each.len() / 2]
+    };
     let text = focused(terminal.parser.lock().unwrap().screen()).1.trim_end().len();
-    row("one-row scroll of a table of 5,000 at 200 columns", &format!("{middle} bytes, most {most}"), &format!("that row's text: {text} bytes"), "<= 250 bytes", most <= 250);
+    row(
+        "one-row scroll of a table of 5,000 at 200 columns",
+        &format!("{middle} bytes, most {most}"),
+        &format!("that row's text: {text} bytes"),
+        "<= 250 bytes",
+        most <= 250,
+    );
     drop(terminal);
     let terminal = procs(Play { log_bytes: 1 << 20, log_every_ms: 100, ..STILL }, 200, 60, NEAR);
     terminal.press("l");
@@ -237,7 +277,13 @@ fn scroll() {
     std::thread::sleep(Duration::from_secs(5));
     let (frames, bytes) = (terminal.frames() - frames, terminal.bytes() - bytes);
     let one = bytes / frames.max(1);
-    row("a followed log line of 150 columns at 200 columns", &format!("{one} bytes ({frames} lines)"), "its text: 150 bytes", "<= 250 bytes", one <= 250 && frames > 40);
+    row(
+        "a followed log line of 150 columns at 200 columns",
+        &format!("{one} bytes ({frames} lines)"),
+        "its text: 150 bytes",
+        "<= 250 bytes",
+        one <= 250 && frames > 40,
+    );
 }
 
 fn memory() {
@@ -253,7 +299,13 @@ fn memory() {
     };
     let (empty, full) = (resident(0), resident(5_000));
     let more = full.1 - empty.1;
-    row("memory with 5,000 procs more than with none, most", &format!("{more:.1} MB ({:.1} against {:.1})", full.1, empty.1), "", "<= 25 MB", more <= 25.0);
+    row(
+        "memory with 5,000 procs more than with none, most",
+        &format!("{more:.1} MB ({:.1} against {:.1})", full.1, empty.1),
+        "",
+        "<= 25 MB",
+        more <= 25.0,
+    );
     let gigabyte = Play { procs: 50, log_bytes: 1 << 30, ..STILL };
     let terminal = ours(gigabyte, 200, 60, NEAR);
     terminal.press("4");
@@ -261,7 +313,13 @@ fn memory() {
     let begun = terminal.press("l");
     let done = terminal.shows("THE LAST LINE");
     let most = terminal.memory().1;
-    row("memory with 1 GB of log streamed through, most", &format!("{most:.1} MB ({:.1} s)", (done - begun).as_secs_f64()), "", "<= 64 MB", most <= 64.0);
+    row(
+        "memory with 1 GB of log streamed through, most",
+        &format!("{most:.1} MB ({:.1} s)", (done - begun).as_secs_f64()),
+        "",
+        "<= 64 MB",
+        most <= 64.0,
+    );
 }
 
 fn link() {

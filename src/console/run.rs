@@ -112,8 +112,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
             update(&mut state, if sent { Msg::Sent } else { Msg::Painted { now_ms: now_ms() } });
         }
         let tick = Instant::now() + ticks::until(&state);
-        let frame = if dirty { face.free_at() } else { None };
-        let wake = [frame, face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
+        let wake = [face.wake(dirty), face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
         let mut messages: Vec<Msg> = Vec::new();
         tokio::select! {
             biased;

@@ -87,9 +87,11 @@ impl Face {
         self.out.is_idle() && self.pace.is_free(Instant::now())
     }
 
-    /// When it may, unless the terminal answers before; none while it is still being written to.
-    pub fn free_at(&self) -> Option<Instant> {
-        self.out.is_idle().then(|| self.pace.next().unwrap_or_else(Instant::now))
+    /// When to look again: for the next frame of a state that is `dirty`, or whether the last one is drawn. None while the terminal is still
+    /// being written to; an answer comes before.
+    pub fn wake(&self, dirty: bool) -> Option<Instant> {
+        let waiting = (dirty || self.on_its_way) && self.out.is_idle();
+        waiting.then(|| self.pace.next().unwrap_or_else(Instant::now))
     }
 
     /// Sends a frame; false when the terminal shows it already.
@@ -109,7 +111,7 @@ impl Face {
 
     /// Whether what was sent is drawn now: asked once for each frame.
     pub fn arrived(&mut self) -> bool {
-        let arrived = self.on_its_way && self.out.is_idle() && !self.pace.waits();
+        let arrived = self.on_its_way && self.out.is_idle() && (!self.pace.waits() || self.pace.is_free(Instant::now()));
         self.on_its_way &= !arrived;
         arrived
     }

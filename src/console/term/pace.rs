@@ -48,9 +48,7 @@ impl Pace {
     /// A frame goes; whether it ends with the query.
     pub fn sent(&mut self, now: Instant) -> bool {
         self.last_sent = Some(now);
-        if self.answers == Answers::Unknown
-            && self.open >= UNANSWERED
-            && self.since.is_some_and(|since| now.duration_since(since) >= NEVER)
+        if self.answers == Answers::Unknown && self.open >= UNANSWERED && self.since.is_some_and(|since| now.duration_since(since) >= NEVER)
         {
             self.answers = Answers::No;
             (self.open, self.since) = (0, None);
@@ -111,7 +109,11 @@ impl Pace {
 
     /// How long the answers may take to come.
     pub fn patience(&self) -> Duration {
-        if self.answers == Answers::Yes { (self.trip * 3).max(Duration::from_millis(200)).min(PATIENCE.0) } else { Duration::from_millis(100) }
+        if self.answers == Answers::Yes {
+            (self.trip * 3).max(Duration::from_millis(200)).min(PATIENCE.0)
+        } else {
+            Duration::from_millis(100)
+        }
     }
 
     /// Somebody else had the terminal: it may be another one now.

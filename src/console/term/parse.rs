@@ -24,7 +24,11 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 pub enum Typed {
     Key(KeyEvent),
     Paste(String),
-    Mouse { mouse: Mouse, x: u16, y: u16 },
+    Mouse {
+        mouse: Mouse,
+        x: u16,
+        y: u16,
+    },
     /// The terminal's answer to a status query.
     Answer,
 }
@@ -219,8 +223,11 @@ fn control_sequence(rest: &[u8]) -> Step {
     }
     let took = end + 3;
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let numbers: Vec<u32> =
-        text.trim_start_matches('<').split(';').map(|part| part.split(':').next().and_then(|part| part.parse().ok()).unwrap_or(0)).collect();
+    let numbers: Vec<u32> = text
+        .trim_start_matches('<')
+        .split(';')
+        .map(|part| part.split(':').next().and_then(|part| part.parse().ok()).unwrap_or(0))
+        .collect();
     let typed = match (last, text) {
         (b'~', "200") => return Step::PasteBegins(took),
         (b'n', "0" | "3") => Some(Typed::Answer),

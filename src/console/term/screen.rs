@@ -72,7 +72,6 @@ impl Screen {
         let out = self.ink.take();
         if out.len() > SYNC_ABOVE { format!("\x1b[?2026h{out}\x1b[?2026l").into_bytes() } else { out.into_bytes() }
     }
-
 }
 
 /// Writes what differs.

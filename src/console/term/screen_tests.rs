@@ -118,7 +118,13 @@ fn a_followed_log_line_at_200_columns_is_at_most_250_bytes() {
     let mut pair = Pair::new(200, 60);
     for first in 0..20 {
         let bytes = pair.draw(|buffer| {
-            buffer.set_stringn(0, 0, format!("LOG web01  {} lines", first + 57), 200, Style::new().fg(Color::Indexed(244)).bg(Color::Rgb(38, 48, 60)));
+            buffer.set_stringn(
+                0,
+                0,
+                format!("LOG web01  {} lines", first + 57),
+                200,
+                Style::new().fg(Color::Indexed(244)).bg(Color::Rgb(38, 48, 60)),
+            );
             for row in 0..57 {
                 buffer.set_stringn(0, row + 1, line(first + usize::from(row)), 200, Style::new());
             }

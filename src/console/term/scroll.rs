@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn rows_that_moved_are_found_among_rows_that_stay() {
-        let rows = ["the head of it all", "alpha beta gamma", "on the second day", "1 2 3 4 5 6 7 8 9", "x-y-z-x-y-z-x-y-z", "the foot of it all"];
+        let rows =
+            ["the head of it all", "alpha beta gamma", "on the second day", "1 2 3 4 5 6 7 8 9", "x-y-z-x-y-z-x-y-z", "the foot of it all"];
         let before = of(&rows);
         let after = of(&[rows[0], rows[2], rows[3], rows[4], "nobody knows this", rows[5]]);
         let up = Scroll { top: 1, bottom: 4, by: 1 };

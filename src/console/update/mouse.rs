@@ -14,7 +14,9 @@ const NOTCH: usize = 3;
 /// Does what the mouse says.
 pub fn act(state: &mut State, mouse: Mouse, x: u16, y: u16) -> Vec<Effect> {
     // On what asks or is written in, it does nothing.
-    if state.layers.last().is_some_and(|layer| !matches!(layer, Layer::List { .. } | Layer::Text { .. } | Layer::Dispatch { .. } | Layer::Log(_) | Layer::Help { .. })) {
+    if state.layers.last().is_some_and(|layer| {
+        !matches!(layer, Layer::List { .. } | Layer::Text { .. } | Layer::Dispatch { .. } | Layer::Log(_) | Layer::Help { .. })
+    }) {
         return Vec::new();
     }
     match mouse {

@@ -70,7 +70,11 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
         PaletteGo::Quit => leaving::leave(state),
         PaletteGo::Mouse => {
             state.mouse = !state.mouse;
-            let text = if state.mouse { "the mouse is ours: a click selects, the wheel moves; :mouse gives it back" } else { "the mouse is the terminal's" };
+            let text = if state.mouse {
+                "the mouse is ours: a click selects, the wheel moves; :mouse gives it back"
+            } else {
+                "the mouse is the terminal's"
+            };
             state.say(text, false);
             vec![Effect::Mouse(state.mouse)]
         }
