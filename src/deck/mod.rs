@@ -122,6 +122,8 @@ pub struct Inner {
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
     observe_now: Notify,
+    /// What was written down when the look was last made.
+    known: Mutex<Arc<Catalog>>,
 }
 
 impl Deck {
@@ -166,6 +168,7 @@ impl Deck {
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
+            known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))
     }

@@ -128,6 +128,7 @@ impl Runner {
             | Effect::Demo
             | Effect::ExternalEditor { .. }
             | Effect::Copy(_)
+            | Effect::Mouse(_)
             | Effect::Theme(_) => {}
         }
     }

@@ -233,6 +233,8 @@ pub enum PaletteGo {
     Plan(DispatchRequest),
     Apply(String),
     HoldFleet,
+    /// Takes the mouse, or gives it back.
+    Mouse,
     Refresh,
     Help,
     Quit,
