@@ -50,6 +50,9 @@ fn add(world: &mut World, plan: &Plan, ended_ms: i64, entry: &Entry<Swarm>, inst
             swarm: Some(entry.name.clone()),
             foreign_of: None,
             routed: None,
+            cpu_percent: None,
+            rss_bytes: None,
+            cpu: None,
         });
     }
 }
