@@ -1,6 +1,7 @@
 //! The console's loop: wait for one thing, take everything else that is there, then paint at most once.
 
 mod effects;
+mod saving;
 
 use super::asking::{self, Questions};
 use super::msg::Msg;
@@ -194,6 +195,15 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                         events = EventStream::new();
                         screen.forget(area(crossterm::terminal::size().unwrap_or(state.size)));
                         let _ = runner.answers.try_send(Msg::ExternalEditorDone(result));
+                    }
+                    Effect::Shell { target } => {
+                        drop(events);
+                        guard.release();
+                        let said = port.shell(&target, || crossterm::terminal::size().unwrap_or((80, 24))).await;
+                        guard.resume()?;
+                        events = EventStream::new();
+                        screen.forget(area(crossterm::terminal::size().unwrap_or(state.size)));
+                        let _ = runner.answers.try_send(Msg::Said(said));
                     }
                     Effect::Answer { ticket, text } => {
                         // A host that does not wait any more needs no answer.

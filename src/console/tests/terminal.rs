@@ -4,7 +4,9 @@ use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
 use crate::deck::StrayPlan;
+use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::running::RunRequest;
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::hold::HoldOn;
@@ -129,7 +131,16 @@ impl Port for Fake {
     async fn draft(&self, _: EditTarget, _: Option<&str>) -> Result<()> {
         Ok(())
     }
-    async fn follow_log(&self, _: &str, _: &str) -> Result<mpsc::Receiver<LogLine>> {
+    async fn last_lives(&self, _: &str, _: &str) -> Result<Vec<LogLine>> {
+        Err(Fault::bad("no lives"))
+    }
+    async fn run(&self, _: &RunRequest, _: mpsc::Sender<LogLine>) -> Said {
+        Ok("exit 0".into())
+    }
+    async fn shell(&self, _: &Target, _: fn() -> (u16, u16)) -> Said {
+        Ok("the shell ended".into())
+    }
+    async fn follow_log(&self, _: &LogRequest) -> Result<mpsc::Receiver<LogLine>> {
         let (sender, lines) = mpsc::channel(1);
         tokio::spawn(async move {
             let _ = sender.send(LogLine { at_ms: 0, from: "web01".into(), text: "KeyError db_host".into() }).await;
