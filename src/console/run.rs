@@ -6,6 +6,7 @@ mod saving;
 use super::asking::{self, Questions};
 use super::msg::Msg;
 use super::port::Port;
+use super::rows;
 use super::state::{Layer, State};
 use super::term::{self, Guard, Screen, Tail, Typed};
 use super::theme::{self, Depth, Theme};
@@ -209,6 +210,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                         // A host that does not wait any more needs no answer.
                         let _ = asked.remove(&ticket).map(|answer| answer.send(text));
                     }
+                    Effect::Bell => out.send(b"\x07".to_vec()),
                     Effect::Copy(text) => out.send(term::copy(&text, env("TMUX").is_some())),
                     Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
                         Ok(found) => look = found,
@@ -218,6 +220,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                 }
             }
         }
+        port.in_view(rows::in_view(&state));
         dirty = true;
     }
 }

@@ -68,16 +68,7 @@ impl Deck {
                 tokio::time::sleep(LEFT).await;
             }
         });
-        let deck = self.clone();
-        tokio::spawn(async move {
-            loop {
-                deck.observe_all().await.ok();
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(2)) => {}
-                    () = deck.observe_now.notified() => {}
-                }
-            }
-        });
+        tokio::spawn(self.clone().keep_observing());
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod demo;
 mod faults;
 mod fixtures;
 mod fleet;
+mod logs;
 mod main_job;
 mod requests;
 mod rollout;
