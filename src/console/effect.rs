@@ -172,6 +172,8 @@ pub enum Effect {
     /// Leave for the demo, which has a home of its own.
     Demo,
     Theme(String),
+    /// Takes the mouse from the terminal, or gives it back.
+    Mouse(bool),
 }
 
 impl Effect {
@@ -222,6 +224,7 @@ impl Effect {
             | Effect::FollowBuild { .. }
             | Effect::Stop { .. }
             | Effect::Copy(_)
+            | Effect::Mouse(_)
             | Effect::Theme(_) => false,
         }
     }

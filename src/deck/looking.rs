@@ -72,9 +72,19 @@ impl Deck {
         Ok(())
     }
 
+    /// Shows what the hosts say of themselves now, where nothing changed that the rest of the look is made from.
+    pub(super) async fn show_world(&self) {
+        let world = self.last_world().await;
+        let version = *self.version.borrow() + 1;
+        let look = Look { version, now_ms: self.now_ms(), world, ..Look::clone(&self.look()) };
+        self.look.send_replace(Arc::new(look));
+        self.version.send_replace(version);
+    }
+
     /// Makes the look anew.
     pub async fn make_look(&self) -> Result<()> {
-        let catalog = self.catalog().await?;
+        let catalog = Arc::new(self.catalog().await?);
+        *locked(&self.known) = Arc::clone(&catalog);
         let world = self.last_world().await;
         let old = self.look();
         let mut dispatches = self.store.dispatches(None, DISPATCHES).await?;
@@ -137,10 +147,10 @@ impl Deck {
             world,
             dispatches,
             events,
-            squads: catalog.squads.into_iter().map(|entry| entry.body).collect(),
-            apps: catalog.apps.into_iter().map(|entry| entry.body).collect(),
-            buildpacks: catalog.buildpacks.into_iter().map(|entry| entry.body).collect(),
-            balancers: catalog.balancers.into_iter().map(|entry| entry.body).collect(),
+            squads: catalog.squads.iter().map(|entry| entry.body.clone()).collect(),
+            apps: catalog.apps.iter().map(|entry| entry.body.clone()).collect(),
+            buildpacks: catalog.buildpacks.iter().map(|entry| entry.body.clone()).collect(),
+            balancers: catalog.balancers.iter().map(|entry| entry.body.clone()).collect(),
             hints: locked(&self.hints).clone(),
         };
         self.look.send_replace(Arc::new(look));

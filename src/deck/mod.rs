@@ -35,7 +35,6 @@ mod retiring;
 pub mod running;
 mod shells;
 mod strays;
-mod unseen;
 pub mod verbs;
 pub mod wave;
 pub mod why;
@@ -135,6 +134,8 @@ pub struct Inner {
     /// Whether this process asks the hosts for all consoles of the home, and whether some read what it sees.
     observes: AtomicBool,
     read_by_others: AtomicBool,
+    /// What was written down when the look was last made.
+    known: Mutex<Arc<Catalog>>,
 }
 
 impl Deck {
@@ -182,6 +183,7 @@ impl Deck {
             view: watch::channel(Default::default()).0,
             observes: AtomicBool::new(false),
             read_by_others: AtomicBool::new(false),
+            known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))
     }

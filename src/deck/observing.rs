@@ -1,7 +1,7 @@
 //! One observer per home asks the hosts: those in view every 2 s, the others every 15 s. Other consoles read what it saw, and tell it
 //! what they show.
 
-use super::{Deck, locked};
+use super::{Catalog, Deck, locked};
 use crate::model::Result;
 use crate::model::world::PoolSeen;
 use crate::store::{HolderLock, Liveness};
@@ -13,6 +13,8 @@ use tokio::time::Instant;
 /// Between two looks at hosts that somebody has on his screen, and at all.
 const IN_VIEW: Duration = Duration::from_secs(2);
 const OTHERS: Duration = Duration::from_secs(15);
+/// Every how many looks all that is shown is made anew, changed or not.
+const ANYWAY: u32 = 15;
 /// What each console but the observer shows, by its holder: host names.
 const VIEW: &str = "view";
 /// Pools as the observer saw them, by balancer and pool.
@@ -67,12 +69,25 @@ impl Deck {
     async fn look_again_and_again(&self) {
         let (mut all_at, mut asked) = (None::<Instant>, true);
         let mut view = self.view.subscribe();
+        // What ends by the clock alone (a hold) is seen then.
+        let mut rounds = 0u32;
         loop {
-            if asked || all_at.is_none_or(|at| at.elapsed() >= OTHERS) {
+            let all = asked || all_at.is_none_or(|at| at.elapsed() >= OTHERS);
+            // A process without a screen makes no look that would read it.
+            if all && let Ok(catalog) = self.catalog().await {
+                *locked(&self.known) = Arc::new(catalog);
+            }
+            let catalog = locked(&self.known).clone();
+            let same = if all {
                 all_at = Some(Instant::now());
-                self.observe_all().await.ok();
+                self.observe_known(&catalog).await
             } else {
-                self.observe_view().await.ok();
+                self.observe_view(&catalog).await
+            };
+            rounds = rounds.wrapping_add(1);
+            match same {
+                Ok(true) if !rounds.is_multiple_of(ANYWAY) => self.show_world().await,
+                _ => self.refresh_soon(),
             }
             asked = tokio::select! {
                 asked = self.asked_or(IN_VIEW) => asked,
@@ -83,7 +98,7 @@ impl Deck {
     }
 
     /// Asks the hosts that somebody has on his screen.
-    async fn observe_view(&self) -> Result<()> {
+    async fn observe_view(&self, catalog: &Catalog) -> Result<bool> {
         let mut view = self.view.borrow().clone();
         let mut readers = false;
         for (holder, _, theirs) in self.store.all_kept::<BTreeSet<String>>(VIEW).await? {
@@ -96,13 +111,12 @@ impl Deck {
         }
         self.read_by_others.store(readers, std::sync::atomic::Ordering::Relaxed);
         if view.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let catalog = self.catalog().await?;
         let hosts: Vec<_> = catalog.hosts()?.into_iter().filter(|host| view.contains(&host.name)).collect();
-        self.look_at(&catalog, &hosts, &BTreeSet::new()).await?;
-        self.refresh_soon();
-        Ok(())
+        let before = self.last_world().await;
+        let after = self.look_at(catalog, &hosts, &BTreeSet::new()).await?;
+        Ok(super::observe::is_same(&before, &after))
     }
 
     /// Reads what the observer saw until there is none any more.

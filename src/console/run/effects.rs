@@ -157,6 +157,7 @@ impl Runner {
             | Effect::Shell { .. }
             | Effect::Bell
             | Effect::Copy(_)
+            | Effect::Mouse(_)
             | Effect::Theme(_) => {}
         }
     }

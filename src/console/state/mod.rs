@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// How long a confirm is deaf after its frame was written, ms (DESIGN part 6).
 pub const DEAF_MS: i64 = 300;
+/// Stands for when a frame was drawn that is on its way to the terminal.
+pub const SENT: i64 = i64::MAX / 2;
 /// How long rows keep their order after a key, ms.
 pub const STILL_MS: i64 = 1000;
 
@@ -56,6 +58,8 @@ pub struct State {
     pub why: Option<(Target, Vec<String>)>,
     /// The text of the report that was asked for last, and of what.
     pub report: Option<(Target, Vec<String>)>,
+    /// Whether the mouse is ours; off, the terminal selects with it.
+    pub mouse: bool,
 }
 
 impl State {
@@ -80,6 +84,7 @@ impl State {
             theme: theme.to_string(),
             why: None,
             report: None,
+            mouse: false,
         }
     }
 
