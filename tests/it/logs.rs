@@ -112,10 +112,10 @@ fn logs_shells_commands_and_watch_on_real_hosts() {
 fn swarm_with_its_replacements(fleet: &Fleet, deck: &Deck) {
     let before = deck.run(&["logs", "shop-prod-web", "-n", "40"]).ended(0).stdout;
     for host in TWO {
-        assert!(before.lines().any(|line| line.starts_with(&format!("{host}:50")) && line.contains("started as pid")), "{before}");
+        assert!(before.lines().any(|line| line.starts_with(&format!("{host}:5")) && line.contains("started as pid")), "{before}");
     }
     let follow = Follow::start(deck, &["logs", "-f", "shop-prod-web"]);
-    follow.says("web02:50");
+    follow.says("web02:5");
     deck.done(&["--version", "v2", "-m", "the second one"]);
     // Each new proc appears by itself, with its log from the beginning; the old ones go.
     for program in programs(fleet, &TWO, "shop-v2-") {
@@ -134,7 +134,7 @@ fn swarm_with_its_replacements(fleet: &Fleet, deck: &Deck) {
 fn gaps(fleet: &Fleet, deck: &Deck, procs: &[Program]) {
     let (one, two) = (on(procs, "web01"), on(procs, "web02"));
     let follow = Follow::start(deck, &["logs", "-f", "shop-prod-web"]);
-    follow.says("web01:50");
+    follow.says("web01:5");
     // By the times in them, not by arrival: what comes later but is earlier goes first.
     fleet.text("web01", &format!("printf '2026-11-21T10:00:02Z later\\n' >>{}", log_of(one)));
     fleet.text("web02", &format!("printf '2026-11-21T10:00:01Z earlier\\n\\033[31mred\\033[0m \\033[2J\\n' >>{}", log_of(two)));
@@ -216,7 +216,7 @@ fn shells(fleet: &Fleet, deck: &Deck, procs: &[Program]) {
     screen.shows("shop-prod-web");
     screen.press("l");
     screen.shows("all procs");
-    screen.line(&["web01:50"]);
+    screen.line(&["web01:5"]);
     fleet.text("web01", &format!("for n in 1 2 3; do echo over and over; done >>{}", log_of(on(procs, "web01"))));
     screen.line(&["over and over", "x3"]);
     screen.press("m");
