@@ -1,6 +1,6 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
-use crate::deck::look::{DispatchRequest, EditTarget, Target, Word};
+use crate::deck::look::{DispatchRequest, Draft, EditTarget, Target, Word};
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -119,9 +119,16 @@ pub enum Effect {
         why: String,
         then_plan: bool,
     },
+    /// Says what saving would mean; nothing is changed.
+    TrySave {
+        target: EditTarget,
+        text: String,
+        rev: i64,
+    },
+    /// Keeps a draft, or forgets it.
     SaveDraft {
         target: EditTarget,
-        text: Option<String>,
+        draft: Option<Draft>,
     },
     ExternalEditor {
         text: String,
@@ -183,6 +190,7 @@ impl Effect {
             | Effect::Uptest { .. }
             | Effect::Answer { .. }
             | Effect::OpenEditor(_)
+            | Effect::TrySave { .. }
             | Effect::SaveDraft { .. }
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }

@@ -10,8 +10,8 @@ use super::term::{self, Guard, Screen, Tail, Typed};
 use super::theme::{self, Depth, Theme};
 use super::update::update;
 use super::view::view;
-use crate::deck::Secret;
 use crate::deck::look::Target;
+use crate::deck::{Edited, Secret, edit_outside};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use effects::Runner;
 use futures::{FutureExt, StreamExt};
@@ -99,9 +99,11 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
     let mut questions_asked = 0;
     loop {
         if guard.is_lost() {
+            keep_drafts(&port, &mut state).await;
             return Ok(Ended::Lost);
         }
         if out.is_broken() {
+            keep_drafts(&port, &mut state).await;
             return Ok(Ended::HungUp);
         }
         // While the terminal still takes a frame there is no next one: what happens meanwhile is painted together, once it has.
@@ -124,10 +126,14 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
         tokio::select! {
             biased;
             _ = terminate.recv() => {
+                keep_drafts(&port, &mut state).await;
                 let _ = port.interrupt().await;
                 return Ok(Ended::Stopped);
             }
-            _ = hang_up.recv() => return Ok(Ended::HungUp),
+            _ = hang_up.recv() => {
+                keep_drafts(&port, &mut state).await;
+                return Ok(Ended::HungUp);
+            }
             _ = stop.recv() => {
                 suspend(&guard, &mut screen)?;
                 dirty = true;
@@ -135,7 +141,10 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
             }
             event = events.next() => match event {
                 Some(Ok(event)) => message(event, &mut tail, &mut messages),
-                Some(Err(_)) | None => return Ok(Ended::HungUp),
+                Some(Err(_)) | None => {
+                    keep_drafts(&port, &mut state).await;
+                    return Ok(Ended::HungUp);
+                }
             },
             Some(answer) = answered.recv() => messages.push(answer),
             Some(question) = questions.recv() => {
@@ -158,7 +167,10 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
         while let Poll::Ready(Some(event)) = futures::poll!(events.next()) {
             match event {
                 Ok(event) => message(event, &mut tail, &mut messages),
-                Err(_) => return Ok(Ended::HungUp),
+                Err(_) => {
+                    keep_drafts(&port, &mut state).await;
+                    return Ok(Ended::HungUp);
+                }
             }
         }
         messages.extend(tail.expire(std::time::Instant::now()).into_iter().map(typed));
@@ -189,11 +201,16 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                         // The stream reads the keyboard: it must be gone while somebody else does.
                         drop(events);
                         guard.release();
-                        let result = term::edit(&text).await;
-                        guard.resume()?;
+                        let result = edit_outside(&text).await;
+                        let resumed = if matches!(result, Ok(Edited::Stopped(_))) { Ok(()) } else { guard.resume() };
                         events = EventStream::new();
                         screen.forget(area(crossterm::terminal::size().unwrap_or(state.size)));
-                        let _ = runner.answers.try_send(Msg::ExternalEditorDone(result));
+                        // Taken at once: the signal that stopped it comes next, and what was written is kept as a draft then.
+                        let text = result.map(|edited| match edited {
+                            Edited::Done(text) | Edited::Stopped(text) => text,
+                        });
+                        runner.start_all(update(&mut state, Msg::ExternalEditorDone(text)));
+                        resumed?;
                     }
                     Effect::Answer { ticket, text } => {
                         // A host that does not wait any more needs no answer.
@@ -209,6 +226,13 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
             }
         }
         dirty = true;
+    }
+}
+
+/// What was typed and not kept yet is kept now, before the screen goes; a store that does not answer is not waited for.
+async fn keep_drafts(port: &Arc<dyn Port>, state: &mut State) {
+    for (target, draft) in super::update::last_drafts(state, now_ms()) {
+        let _ = tokio::time::timeout(Duration::from_secs(2), port.draft(target, draft.as_ref())).await;
     }
 }
 

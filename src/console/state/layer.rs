@@ -233,6 +233,8 @@ pub enum PaletteGo {
     Plan(DispatchRequest),
     Apply(String),
     HoldFleet,
+    /// A new object.
+    New(crate::model::document::Kind),
     Refresh,
     Help,
     Quit,

@@ -1,12 +1,10 @@
 //! The terminal: entered and left without a trace, and written to once per frame.
 
-mod external;
 mod guard;
 mod screen;
 mod tail;
 mod writer;
 
-pub use external::edit;
 pub use guard::Guard;
 pub use screen::Screen;
 pub use tail::{LOCAL, REMOTE, Tail, Typed};
