@@ -1,32 +1,32 @@
 //! The console's loop: wait for one thing, take everything else that is there, then paint at most once.
 
+mod crash;
 mod effects;
+mod face;
+mod saving;
+mod ticks;
 
 use super::asking::{self, Questions};
 use super::msg::Msg;
 use super::port::Port;
-use super::state::{Layer, State};
-use super::term::{self, Guard, Screen, Tail, Typed};
+use super::state::State;
+use super::term;
 use super::theme::{self, Depth, Theme};
 use super::update::update;
 use super::view::view;
 use crate::deck::look::Target;
 use crate::deck::{Edited, Secret, edit_outside};
-use crossterm::event::{Event, EventStream, KeyEventKind};
 use effects::Runner;
-use futures::{FutureExt, StreamExt};
-use ratatui::layout::Rect;
+use face::{Face, Signals, interrupted};
+use futures::FutureExt;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
-/// After a frame the next one waits so long for more to come.
-const COALESCE: Duration = Duration::from_millis(8);
+/// How many messages are taken at once: a burst costs one frame, and a flood does not keep keys waiting.
+const AT_ONCE: usize = 512;
 
 /// How the console begins.
 #[derive(Debug, Clone, Default)]
@@ -63,241 +63,183 @@ pub async fn run(port: Arc<dyn Port>, options: Options, questions: Questions) ->
     std::panic::AssertUnwindSafe(on_screen(port, options, questions)).catch_unwind().await.unwrap_or(Ok(Ended::Lost))
 }
 
-async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questions) -> color_eyre::Result<Ended> {
+async fn on_screen(port: Arc<dyn Port>, options: Options, questions: Questions) -> color_eyre::Result<Ended> {
     let env = |name: &str| std::env::var(name).ok();
     let depth = Depth::detect(env("NO_COLOR").as_deref(), env("COLORTERM").as_deref(), env("TERM").as_deref());
     let name = if options.theme.is_empty() { "dark" } else { &options.theme };
     // A theme that cannot be read is said on the screen; it does not keep anybody from it.
     let loaded = theme::load(name, options.theme_dir.as_deref(), depth);
     let wrong_theme = loaded.as_ref().err().map(|fault| fault.line());
-    let mut look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default();
+    let look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default();
 
-    let (mut terminate, mut hang_up, mut stop) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?, signal(SignalKind::from_raw(nix::libc::SIGTSTP))?);
-    let guard = Guard::enter()?;
-    let size = crossterm::terminal::size()?;
-    let mut state = State::new(port.look(), size, &look.name);
+    let signals = Signals::new()?;
+    let face = Face::enter(env("SSH_CONNECTION").is_some())?;
+    let mut state = State::new(port.look(), crossterm::terminal::size()?, &look.name);
     update(&mut state, Msg::Tick { now_ms: now_ms() });
     if let Some(line) = wrong_theme {
         state.say(line, true);
     }
-    let (answers, mut answered) = mpsc::channel(1024);
-    let mut runner = Runner::new(port.clone(), answers);
-    let mut changes = port.changes();
-    let mut events = EventStream::new();
-    let mut tail = Tail::new(if env("SSH_CONNECTION").is_some() { term::REMOTE } else { term::LOCAL });
-    let mut screen = Screen::new(area(size));
-    let out = term::screen();
-    if let Some(target) = &options.first_screen {
-        let effects = super::update::open(&mut state, target);
-        runner.start_all(effects);
-    }
-    let mut painted = Instant::now().checked_sub(COALESCE).unwrap_or_else(Instant::now);
-    let mut dirty = true;
-    // Hosts that wait for an answer, by ticket.
-    let mut asked: HashMap<u64, oneshot::Sender<Option<Secret>>> = HashMap::new();
-    let mut questions_asked = 0;
-    loop {
-        if guard.is_lost() {
-            keep_drafts(&port, &mut state).await;
-            return Ok(Ended::Lost);
-        }
-        if out.is_broken() {
-            keep_drafts(&port, &mut state).await;
-            return Ok(Ended::HungUp);
-        }
-        // While the terminal still takes a frame there is no next one: what happens meanwhile is painted together, once it has.
-        if dirty && painted.elapsed() >= COALESCE && out.is_idle() {
-            crash_point(&state);
-            let bytes = paint(&mut screen, &state, &look);
-            painted = Instant::now();
-            if bytes.is_empty() {
-                // The terminal shows the state as it is.
-                dirty = false;
-                update(&mut state, Msg::Painted { now_ms: now_ms() });
-            } else {
-                out.send(bytes);
-            }
-        }
-        let writing = !out.is_idle();
-        let wake = if dirty && !writing { painted + COALESCE } else { Instant::now() + until_tick(&state) };
-        let wake = tail.due().map_or(wake, |due| wake.min(due.into()));
-        let mut messages: Vec<Msg> = Vec::new();
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => {
-                keep_drafts(&port, &mut state).await;
-                let _ = port.interrupt().await;
-                return Ok(Ended::Stopped);
-            }
-            _ = hang_up.recv() => {
-                keep_drafts(&port, &mut state).await;
-                return Ok(Ended::HungUp);
-            }
-            _ = stop.recv() => {
-                suspend(&guard, &mut screen)?;
-                dirty = true;
-                continue;
-            }
-            event = events.next() => match event {
-                Some(Ok(event)) => message(event, &mut tail, &mut messages),
-                Some(Err(_)) | None => {
-                    keep_drafts(&port, &mut state).await;
-                    return Ok(Ended::HungUp);
-                }
-            },
-            Some(answer) = answered.recv() => messages.push(answer),
-            Some(question) = questions.recv() => {
-                questions_asked += 1;
-                messages.push(Msg::Asked { ticket: questions_asked, lines: asking::lines(&question.question), echo: question.question.echo() });
-                asked.insert(questions_asked, question.answer);
-            }
-            Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
-            () = out.idle(), if writing => {}
-            () = tokio::time::sleep_until(wake) => messages.push(Msg::Tick { now_ms: now_ms() }),
-        }
-        // What else is there already, so that a burst costs one frame.
-        while let Ok(answer) = answered.try_recv() {
-            messages.push(answer);
-            if messages.len() > 512 {
-                break;
-            }
-        }
-        // Polled with this task's own waker: the stream keeps the first that it is given, and another one would let a key wait for the next tick.
-        while let Poll::Ready(Some(event)) = futures::poll!(events.next()) {
-            match event {
-                Ok(event) => message(event, &mut tail, &mut messages),
-                Err(_) => {
-                    keep_drafts(&port, &mut state).await;
-                    return Ok(Ended::HungUp);
-                }
-            }
-        }
-        messages.extend(tail.expire(std::time::Instant::now()).into_iter().map(typed));
-        messages.push(Msg::Tick { now_ms: now_ms() });
-        for message in messages {
-            if let Msg::Resize(width, height) = message {
-                screen.forget(area((width, height)));
-            }
-            for effect in update(&mut state, message) {
-                use super::effect::Effect;
-                match effect {
-                    // Begun so short ago that the screen does not show it yet.
-                    Effect::Quit if port.carries() => runner.start_all(update(&mut state, Msg::Leaving)),
-                    Effect::Quit => return Ok(Ended::Left),
-                    Effect::Demo => return Ok(Ended::Demo),
-                    Effect::QuitAndStop => {
-                        let _ = port.interrupt().await;
-                        return Ok(Ended::Stopped);
-                    }
-                    Effect::QuitAndUndo(ids) => {
-                        for id in ids {
-                            let _ = port.cancel(&id).await;
-                        }
-                        return Ok(Ended::Left);
-                    }
-                    Effect::Suspend => suspend(&guard, &mut screen)?,
-                    Effect::ExternalEditor { text } => {
-                        // The stream reads the keyboard: it must be gone while somebody else does.
-                        drop(events);
-                        guard.release();
-                        let result = edit_outside(&text).await;
-                        let resumed = if matches!(result, Ok(Edited::Stopped(_))) { Ok(()) } else { guard.resume() };
-                        events = EventStream::new();
-                        screen.forget(area(crossterm::terminal::size().unwrap_or(state.size)));
-                        // Taken at once: the signal that stopped it comes next, and what was written is kept as a draft then.
-                        let text = result.map(|edited| match edited {
-                            Edited::Done(text) | Edited::Stopped(text) => text,
-                        });
-                        runner.start_all(update(&mut state, Msg::ExternalEditorDone(text)));
-                        resumed?;
-                    }
-                    Effect::Answer { ticket, text } => {
-                        // A host that does not wait any more needs no answer.
-                        let _ = asked.remove(&ticket).map(|answer| answer.send(text));
-                    }
-                    Effect::Copy(text) => out.send(term::copy(&text, env("TMUX").is_some())),
-                    Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
-                        Ok(found) => look = found,
-                        Err(fault) => state.say(fault.line(), true),
-                    },
-                    effect => runner.start(effect),
-                }
-            }
-        }
-        dirty = true;
-    }
+    let screen = Running { port: &port, options: &options, depth, look, signals, face, questions };
+    let ended = std::panic::AssertUnwindSafe(screen.run(&mut state)).catch_unwind().await.unwrap_or(Ok(Ended::Lost));
+    keep_drafts(&port, &mut state).await;
+    ended
 }
 
-/// What was typed and not kept yet is kept now, before the screen goes; a store that does not answer is not waited for.
+/// What was typed in an editor and is not kept yet is kept now, in every end; a store that does not answer is not waited for.
 async fn keep_drafts(port: &Arc<dyn Port>, state: &mut State) {
     for (target, draft) in super::update::last_drafts(state, now_ms()) {
         let _ = tokio::time::timeout(Duration::from_secs(2), port.draft(target, draft.as_ref())).await;
     }
 }
 
-/// For tests of what a panic leaves behind, in debug builds only: with `SWARMDECK_TEST_PANIC=screen` the help panics.
-#[allow(clippy::panic, reason = "a crash point, in debug builds, behind a variable of the environment")]
-fn crash_point(state: &State) {
-    let asked = cfg!(debug_assertions) && matches!(state.layers.last(), Some(Layer::Help { .. }));
-    if asked && std::env::var_os("SWARMDECK_TEST_PANIC").is_some_and(|place| place == "screen") {
-        std::panic::panic_any("SWARMDECK_TEST_PANIC");
-    }
+/// What the loop runs with.
+struct Running<'a> {
+    port: &'a Arc<dyn Port>,
+    options: &'a Options,
+    depth: Depth,
+    look: Theme,
+    signals: Signals,
+    face: Face,
+    questions: Questions,
 }
 
-/// The bytes that bring the terminal from what it shows to the state as it is.
-fn paint(screen: &mut Screen, state: &State, theme: &Theme) -> Vec<u8> {
-    screen.frame(|buffer| {
-        let area = buffer.area;
-        view(state, theme, area, buffer)
-    })
-}
-
-/// ^z: gives the terminal back, stops, and takes it again when continued.
-fn suspend(guard: &Guard, screen: &mut Screen) -> color_eyre::Result<()> {
-    guard.release();
-    nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP)?;
-    guard.resume()?;
-    screen.forget(area(crossterm::terminal::size()?));
-    Ok(())
-}
-
-fn area((width, height): (u16, u16)) -> Rect {
-    Rect::new(0, 0, width, height)
-}
-
-fn message(event: Event, tail: &mut Tail, messages: &mut Vec<Msg>) {
-    match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => {
-            messages.extend(tail.take(key, std::time::Instant::now()).into_iter().map(typed));
+impl Running<'_> {
+    async fn run(self, state: &mut State) -> color_eyre::Result<Ended> {
+        let Running { port, options, depth, mut look, mut signals, mut face, mut questions } = self;
+        let env = |name: &str| std::env::var(name).ok();
+        let (answers, mut answered) = mpsc::channel(1024);
+        let mut runner = Runner::new(port.clone(), answers);
+        let mut changes = port.changes();
+        if let Some(target) = &options.first_screen {
+            let effects = super::update::open(state, target);
+            runner.start_all(effects);
         }
-        Event::Paste(text) => messages.push(Msg::Paste(text)),
-        Event::Resize(width, height) => messages.push(Msg::Resize(width, height)),
-        _ => {}
+        // Whether something happened since the last frame was drawn from the state.
+        let mut dirty = true;
+        // Hosts that wait for an answer, by ticket.
+        let mut asked: HashMap<u64, oneshot::Sender<Option<Secret>>> = HashMap::new();
+        let mut questions_asked = 0;
+        loop {
+            if face.guard.is_lost() {
+                return Ok(Ended::Lost);
+            }
+            if face.out.is_broken() {
+                return Ok(Ended::HungUp);
+            }
+            if face.arrived() {
+                let now_ms = now_ms();
+                update(state, if dirty { Msg::Arrived { now_ms } } else { Msg::Painted { now_ms } });
+            }
+            // While a frame is on its way there is no next one: what happens meanwhile is painted together, once it is drawn.
+            if dirty && face.is_free() {
+                dirty = false;
+                let sent = face.paint(|buffer| {
+                    crash::point("view", state);
+                    let area = buffer.area;
+                    view(state, &look, area, buffer)
+                });
+                update(state, if sent { Msg::Sent } else { Msg::Painted { now_ms: now_ms() } });
+            }
+            let tick = Instant::now() + ticks::until(state);
+            let wake = [face.wake(dirty), face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
+            let mut messages: Vec<Msg> = Vec::new();
+            tokio::select! {
+                biased;
+                _ = signals.terminate.recv() => {
+                    let _ = port.interrupt().await;
+                    return Ok(Ended::Stopped);
+                }
+                _ = signals.hang_up.recv() => return Ok(Ended::HungUp),
+                () = face.guard.lost() => return Ok(Ended::Lost),
+                _ = signals.stop.recv() => {
+                    face.suspend()?;
+                    dirty = true;
+                    continue;
+                }
+                _ = signals.interrupt.recv() => messages.push(interrupted(now_ms())),
+                _ = signals.resize.recv() => messages.extend(face.resized()),
+                typed = face.typed() => {
+                    let Ok(bytes) = typed else { return Ok(Ended::HungUp) };
+                    let typed = face.parser.feed(&bytes, Instant::now());
+                    messages.extend(face.take(typed, now_ms()));
+                }
+                Some(answer) = answered.recv() => messages.push(answer),
+                Some(question) = questions.recv() => {
+                    questions_asked += 1;
+                    messages.push(Msg::Asked { ticket: questions_asked, lines: asking::lines(&question.question), echo: question.question.echo() });
+                    asked.insert(questions_asked, question.answer);
+                }
+                Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
+                () = face.out.idle(), if face.is_writing() => {}
+                () = tokio::time::sleep_until(wake.into()) => {
+                    let typed = face.parser.expire(Instant::now());
+                    messages.extend(face.take(typed, now_ms()));
+                    if Instant::now() >= tick {
+                        messages.push(Msg::Tick { now_ms: now_ms() });
+                    }
+                }
+            }
+            while messages.len() < AT_ONCE
+                && let Ok(answer) = answered.try_recv()
+            {
+                messages.push(answer);
+            }
+            if messages.is_empty() {
+                continue;
+            }
+            messages.push(Msg::Tick { now_ms: now_ms() });
+            dirty = true;
+            for message in messages {
+                crash::point("update", state);
+                for effect in update(state, message) {
+                    use super::effect::Effect;
+                    match effect {
+                        // Begun so short ago that the screen does not show it yet.
+                        Effect::Quit if port.carries() => runner.start_all(update(state, Msg::Leaving)),
+                        Effect::Quit => return Ok(Ended::Left),
+                        Effect::Demo => return Ok(Ended::Demo),
+                        Effect::QuitAndStop => {
+                            let _ = port.interrupt().await;
+                            return Ok(Ended::Stopped);
+                        }
+                        Effect::QuitAndUndo(ids) => {
+                            for id in ids {
+                                let _ = port.cancel(&id).await;
+                            }
+                            return Ok(Ended::Left);
+                        }
+                        Effect::Suspend => face.suspend()?,
+                        Effect::ExternalEditor { text } => {
+                            let mut edited = None;
+                            let lent = face.lend(&mut signals, async { edited = Some(edit_outside(&text).await) }).await;
+                            // Taken at once, whatever became of the terminal: what was written is kept as a draft.
+                            if let Some(edited) = edited {
+                                runner.start_all(update(state, Msg::ExternalEditorDone(edited.map(Edited::text))));
+                            }
+                            lent?;
+                        }
+                        Effect::Shell { target } => {
+                            let shell = port.shell(&target, || crossterm::terminal::size().unwrap_or((80, 24)));
+                            let said = face.lend(&mut signals, shell).await?;
+                            let _ = runner.answers.try_send(Msg::Said(said));
+                        }
+                        Effect::Answer { ticket, text } => {
+                            // A host that does not wait any more needs no answer.
+                            let _ = asked.remove(&ticket).map(|answer| answer.send(text));
+                        }
+                        Effect::Copy(text) => face.guard.show(term::copy(&text, env("TMUX").is_some())),
+                        Effect::Mouse(ours) => face.guard.mouse(ours),
+                        Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
+                            Ok(found) => look = found,
+                            Err(fault) => state.say(fault.line(), true),
+                        },
+                        effect => runner.start(effect),
+                    }
+                }
+            }
+            crash::in_task(state);
+        }
     }
-}
-
-fn typed(typed: Typed) -> Msg {
-    match typed {
-        Typed::Key(key) => Msg::Key { key, now_ms: now_ms() },
-        Typed::Paste(text) => Msg::Paste(text),
-    }
-}
-
-/// When a visible text may change by itself: each second while something is under way or rows wait to be ordered, else seldom.
-fn until_tick(state: &State) -> Duration {
-    let editor = state.layers.iter().find_map(|layer| match layer {
-        Layer::Editor(editor) => editor.next_tick(),
-        _ => None,
-    });
-    if let Some(at) = editor {
-        return Duration::from_millis(u64::try_from(at - state.now_ms).unwrap_or(0).clamp(10, 1000));
-    }
-    let waiting = state.layers.iter().any(|layer| matches!(layer, Layer::Plan(plan) if plan.plan.is_none() || plan.waits_since.is_some()));
-    let live =
-        matches!(state.screen(), Some(Layer::Dispatch { .. })) && state.look.dispatches.iter().any(|dispatch| dispatch.outcome.is_none());
-    let fresh_key = state.now_ms - state.last_key_ms < 2000;
-    if waiting || live || fresh_key || state.toast.is_some() { Duration::from_secs(1) } else { Duration::from_secs(10) }
 }
 
 fn now_ms() -> i64 {

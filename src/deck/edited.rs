@@ -130,6 +130,29 @@ pub struct EditDocument {
     pub secrets: Secrets,
 }
 
+impl EditDocument {
+    /// Nothing but the target.
+    pub fn bare(target: EditTarget) -> EditDocument {
+        EditDocument {
+            target,
+            title: String::new(),
+            text: String::new(),
+            rev: 0,
+            at: (0, 0),
+            below: Vec::new(),
+            running: Mapping::new(),
+            compared: Vec::new(),
+            siblings: Siblings::default(),
+            known: BTreeMap::new(),
+            used_by: Vec::new(),
+            users: Vec::new(),
+            saved_by: String::new(),
+            saved_ms: 0,
+            secrets: Secrets::default(),
+        }
+    }
+}
+
 /// A text that was not saved yet, with what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {

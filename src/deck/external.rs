@@ -24,6 +24,15 @@ pub enum Edited {
     Stopped(Option<String>),
 }
 
+impl Edited {
+    /// The text, when it is another one.
+    pub fn text(self) -> Option<String> {
+        match self {
+            Edited::Done(text) | Edited::Stopped(text) => text,
+        }
+    }
+}
+
 /// The text as the operator's `$VISUAL` or `$EDITOR` leaves it. The caller has released the terminal.
 ///
 /// # Errors

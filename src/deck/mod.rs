@@ -18,6 +18,7 @@ mod hold;
 mod journal;
 mod leasing;
 mod listing;
+pub mod logs;
 pub mod look;
 mod looking;
 mod making_ready;
@@ -30,8 +31,9 @@ mod prepare;
 mod proc_verbs;
 mod renames;
 mod retiring;
+pub mod running;
+mod shells;
 mod strays;
-mod unseen;
 pub mod verbs;
 pub mod wave;
 pub mod why;
@@ -126,6 +128,8 @@ pub struct Inner {
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
     observe_now: Notify,
+    /// What was written down when the look was last made.
+    known: Mutex<Arc<Catalog>>,
 }
 
 impl Deck {
@@ -170,6 +174,7 @@ impl Deck {
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
+            known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))
     }

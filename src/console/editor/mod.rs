@@ -232,13 +232,10 @@ impl Editor {
         check.into_iter().chain(draft).min()
     }
 
-    /// The frame was flushed to the terminal.
-    pub fn painted(&mut self, now_ms: i64) {
-        if let Some(review) = &mut self.review {
-            review.painted(now_ms);
-        }
+    /// When the question that is open was drawn; none where none is.
+    pub fn drawn(&mut self) -> Option<&mut Option<i64>> {
+        self.review.as_mut().map(|review| &mut review.painted_ms)
     }
-
     /// Time passes: the check after a pause, the draft while there are changes.
     pub fn tick(&mut self, now_ms: i64) -> Vec<EditorAct> {
         if self.checked != self.buffer.version && now_ms - self.edited_ms >= CHECK_MS {

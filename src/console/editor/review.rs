@@ -56,7 +56,7 @@ pub struct Review {
     /// The one with the focus.
     pub focus: usize,
     /// When it was first on the screen.
-    painted_ms: Option<i64>,
+    pub painted_ms: Option<i64>,
 }
 
 impl Review {
@@ -103,11 +103,6 @@ impl Review {
             }
         }
         Review { head, lines, added, removed, scroll: 0, buttons, focus: 0, painted_ms: None }
-    }
-
-    /// The layer's frame was flushed.
-    pub fn painted(&mut self, now_ms: i64) {
-        self.painted_ms.get_or_insert(now_ms);
     }
 
     /// Whether it takes keys by now.

@@ -32,6 +32,13 @@ fn key(code: KeyCode) -> KeyEvent {
 fn ctrl(c: char) -> KeyEvent {
     KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)
 }
+impl Editor {
+    fn painted(&mut self, now_ms: i64) {
+        if let Some(drawn) = self.drawn() {
+            drawn.get_or_insert(now_ms);
+        }
+    }
+}
 fn draft(text: &str, base: &str) -> Draft {
     Draft { text: text.into(), base: base.into(), rev: 7 }
 }

@@ -2,13 +2,14 @@
 
 mod field;
 mod layer;
+mod log;
 mod pane;
 
 pub use field::Field;
 pub use layer::{
-    Ask, Asks, Button, Confirm, HostQuestion, Layer, LogLayer, LogSource, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, TextKind,
-    verbs_on,
+    Ask, Asks, Button, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, TextKind, verbs_on,
 };
+pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
 pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
 
 use crate::deck::look::{Look, Target};
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 /// How long a confirm is deaf after its frame was written, ms (DESIGN part 6).
 pub const DEAF_MS: i64 = 300;
+/// Stands for when a frame was drawn that is on its way to the terminal.
+pub const SENT: i64 = i64::MAX / 2;
 /// How long rows keep their order after a key, ms.
 pub const STILL_MS: i64 = 1000;
 
@@ -53,6 +56,8 @@ pub struct State {
     pub theme: String,
     /// What the hosts last answered to why, and of what.
     pub why: Option<(Target, Vec<String>)>,
+    /// Whether the mouse is ours; off, the terminal selects with it.
+    pub mouse: bool,
 }
 
 impl State {
@@ -76,6 +81,7 @@ impl State {
             next_ticket: 1,
             theme: theme.to_string(),
             why: None,
+            mouse: false,
         }
     }
 

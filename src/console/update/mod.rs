@@ -4,15 +4,18 @@ mod answers;
 mod ask;
 mod base;
 mod confirm;
+mod drawn;
 mod edit;
 mod goto;
 mod holding;
 mod leaving;
 mod log;
+mod mouse;
 mod palette;
 mod plan;
 mod pools;
 mod question;
+mod running;
 mod settle;
 mod strays;
 mod verbs;
@@ -21,7 +24,7 @@ mod waves;
 use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
 use super::msg::Msg;
-use super::state::{Field, HostQuestion, Layer, PlanFocus, State};
+use super::state::{Field, HostQuestion, Layer, PlanFocus, SENT, State};
 use crate::deck::look::{Draft, EditTarget, Target};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -45,21 +48,22 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
             edit::tick(state)
         }
-        Msg::Painted { now_ms } => {
-            match state.layers.last_mut() {
-                Some(Layer::Confirm(confirm)) => {
-                    confirm.painted_ms.get_or_insert(now_ms);
-                }
-                Some(Layer::Plan(plan)) if plan.plan.is_some() => {
-                    plan.painted_ms.get_or_insert(now_ms);
-                }
-                Some(Layer::Question(question)) => {
-                    question.painted_ms.get_or_insert(now_ms);
-                }
-                Some(Layer::Editor(editor)) => editor.painted(now_ms),
-                _ => {}
-            }
+        Msg::Sent => {
+            drawn::sent(state);
             return Vec::new();
+        }
+        Msg::Arrived { now_ms } => {
+            drawn::arrived(state, now_ms);
+            return Vec::new();
+        }
+        Msg::Painted { now_ms } => {
+            drawn::painted(state, now_ms);
+            return Vec::new();
+        }
+        Msg::Mouse { mouse, x, y, now_ms } => {
+            state.now_ms = state.now_ms.max(now_ms);
+            state.last_key_ms = state.now_ms;
+            mouse::act(state, mouse, x, y)
         }
         Msg::Look(look) => {
             state.look = look;
@@ -102,7 +106,7 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             field.insert(text);
             base::apply_filter(state);
         }
-        Some(Layer::Question(question)) if question.painted_ms.is_some() => question.field.insert(text),
+        Some(Layer::Question(question)) if question.painted_ms.is_some_and(|at| at != SENT) => question.field.insert(text),
         Some(Layer::Ask(ask)) => {
             let focus = ask.focus;
             if let Some((_, field)) = ask.fields.get_mut(focus) {
@@ -110,7 +114,10 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             }
         }
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => plan.why.insert(text),
-        Some(Layer::Log(log)) if log.finding => log.find.insert(text),
+        Some(Layer::Log(log)) if log.finding => {
+            log.find.insert(text);
+            log::written(log);
+        }
         _ => {}
     }
     Vec::new()

@@ -1,7 +1,7 @@
 //! What an editor needs to open, for every target.
 
 use super::siblings::siblings;
-use crate::deck::look::{EditDocument, EditTarget, Siblings, UsedBy, env_mapping};
+use crate::deck::look::{EditDocument, EditTarget, UsedBy, env_mapping};
 use crate::deck::{Catalog, Deck, Entry};
 use crate::model::document::schema::{self, Holds, Named};
 use crate::model::document::{Item, Kind};
@@ -105,23 +105,7 @@ impl Deck {
     }
 
     fn empty(&self, target: EditTarget) -> EditDocument {
-        EditDocument {
-            target,
-            title: String::new(),
-            text: String::new(),
-            rev: 0,
-            at: (0, 0),
-            below: Vec::new(),
-            running: Mapping::new(),
-            compared: Vec::new(),
-            siblings: Siblings::default(),
-            known: BTreeMap::new(),
-            used_by: Vec::new(),
-            users: Vec::new(),
-            saved_by: String::new(),
-            saved_ms: 0,
-            secrets: self.secrets().clone(),
-        }
+        EditDocument { secrets: self.secrets().clone(), ..EditDocument::bare(target) }
     }
 
     /// What is the same for every object that is there.
