@@ -88,6 +88,9 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
     let mut tail = Tail::new(if env("SSH_CONNECTION").is_some() { term::REMOTE } else { term::LOCAL });
     let mut screen = Screen::new(area(size));
     let out = term::screen();
+    if options.first_screen.is_none() {
+        super::update::begin(&mut state);
+    }
     if let Some(target) = &options.first_screen {
         let effects = super::update::open(&mut state, target);
         runner.start_all(effects);

@@ -10,12 +10,14 @@ mod debts;
 pub mod demo;
 mod edit;
 mod following;
+pub mod habits;
 mod handing_over;
 mod hearing;
 mod hold;
 mod journal;
 mod leasing;
 mod listing;
+pub mod lists;
 pub mod look;
 mod looking;
 mod making_ready;
@@ -23,9 +25,11 @@ mod masked;
 mod observe;
 pub mod outlet;
 mod owed;
+pub mod past;
 mod pools;
 mod prepare;
 mod proc_verbs;
+pub mod reading;
 mod renames;
 mod retiring;
 mod strays;
@@ -123,6 +127,8 @@ pub struct Inner {
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
     observe_now: Notify,
+    /// Dispatches of the past that somebody looks at, the last one last.
+    attended: Mutex<std::collections::VecDeque<String>>,
 }
 
 impl Deck {
@@ -167,6 +173,7 @@ impl Deck {
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
+            attended: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))
     }

@@ -4,4 +4,6 @@ mod fixture;
 mod frames;
 mod random;
 mod terminal;
+mod seeing;
+mod speed;
 mod ways;

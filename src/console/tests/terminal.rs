@@ -4,7 +4,10 @@ use super::fixture::{look, plan};
 use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
 use crate::deck::StrayPlan;
+use crate::deck::habits::Habits;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::past::{AuditWanted, VersionLook};
+use crate::deck::reading::Inquiry;
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::hold::HoldOn;
@@ -104,6 +107,22 @@ impl Port for Fake {
     }
     async fn uptest(&self, _: &str, _: mpsc::Sender<LogLine>) -> Said {
         Ok("passed".into())
+    }
+    async fn read(&self, inquiry: &Inquiry) -> Result<Vec<String>> {
+        Ok(vec![format!("{inquiry:?}")])
+    }
+    async fn history(&self, _: &Target) -> Result<Vec<VersionLook>> {
+        Ok(Vec::new())
+    }
+    async fn revert(&self, id: &str, rev: i64) -> Said {
+        Ok(format!("{id} is as at {rev}"))
+    }
+    fn attend(&self, _: &str) {}
+    async fn keep_habits(&self, _: &Habits) -> Result<()> {
+        Ok(())
+    }
+    async fn export_audit(&self, _: &AuditWanted, path: &str) -> Said {
+        Ok(path.into())
     }
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {
         let document = EditDocument {

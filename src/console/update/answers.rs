@@ -39,6 +39,15 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                 }
             }
         }
+        Msg::Read { ticket, lines } => {
+            for layer in &mut state.layers {
+                match layer {
+                    Layer::Sheet(sheet) if sheet.ticket == ticket => sheet.lines = Some(lines.clone()),
+                    _ => {}
+                }
+            }
+        }
+        Msg::History { ticket, target, versions } => super::goto::versions(state, ticket, &target, versions),
         Msg::StrayPlanned(Ok(plan)) => super::strays::show(state, plan),
         Msg::StrayPlanned(Err(fault)) => state.say(fault.line(), true),
         Msg::Executed(Ok(id)) => {

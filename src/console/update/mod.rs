@@ -14,19 +14,24 @@ mod plan;
 mod pools;
 mod question;
 mod settle;
+mod sheets;
 mod strays;
+mod travel;
 mod verbs;
+mod views;
 mod waves;
 
 use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
 use super::msg::Msg;
-use super::state::{Field, HostQuestion, Layer, PlanFocus, State};
+use super::state::{Field, HostQuestion, Layer, Place, PlanFocus, State, Travel};
 use crate::deck::look::Target;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Applies one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    // What only tells the time or redraws leads nowhere.
+    let before = (!matches!(msg, Msg::Tick { .. } | Msg::Painted { .. } | Msg::Look(_) | Msg::LogLines { .. })).then(|| Place::of(state));
     let effects = match msg {
         Msg::Key { key, now_ms } => {
             state.now_ms = state.now_ms.max(now_ms);
@@ -62,6 +67,9 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             return Vec::new();
         }
         Msg::Look(look) => {
+            if look.habits != state.look.habits {
+                state.habits = look.habits.clone();
+            }
             state.look = look;
             for pane in settle::panes_mut(state) {
                 pane.stale = true;
@@ -75,7 +83,16 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         answer => answers::take(state, answer),
     };
     settle::settle(state);
+    if let Some(before) = before {
+        Travel::note(state, before);
+    }
     effects
+}
+
+/// What is shown first: the view that this user chose, else the dash.
+pub fn begin(state: &mut State) {
+    views::begin(state);
+    settle::settle(state);
 }
 
 /// Opens an object over the dash, as Enter does.
@@ -132,6 +149,7 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Some(Layer::Ask(_)) => return ask::key(state, key),
         Some(Layer::Question(_)) => return question::key(state, key),
         Some(Layer::Menu { .. }) => return verbs::menu_key(state, key),
+        Some(Layer::Columns(_)) => return views::columns_key(state, key),
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => {
             if let Some(effects) = plan::why_key(state, key) {
                 return effects;
