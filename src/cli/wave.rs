@@ -1,6 +1,6 @@
 //! Waves on the command line: several swarms as one plan, carried out, taken up again, rolled back as one.
 
-use super::args::{Format, Go};
+use super::args::{Busy, Format, Go};
 use super::dispatch::text;
 use super::print::{self, Report, err};
 use super::signals::{Signals, unless_stopped};
@@ -8,6 +8,7 @@ use crate::deck::wave::{CarriedWave, MemberNow, WavePlan, WaveRequest, WaveStop,
 use crate::deck::{Deck, Lines, Said};
 use crate::model::record::Outcome;
 use crate::model::shown::shown_lines;
+use crate::model::waiting::Waiting;
 use crate::model::wave::{AT_ONCE, State};
 use crate::model::{Fault, Result};
 use serde_json::json;
@@ -24,8 +25,7 @@ pub async fn plan(deck: &Deck, request: &WaveRequest) -> Result<Report> {
 /// `dispatch A B C` and `wave INGREDIENT`.
 pub async fn dispatch(deck: &Deck, request: &WaveRequest, at_once: Option<usize>, go: &Go, format: Format) -> Result<Report> {
     let at_once = at_once.unwrap_or(AT_ONCE);
-    let planned = made(deck, |lines| deck.plan_wave(request, lines)).await?;
-    confirm(deck, &planned, at_once, go, format).await?;
+    let planned = confirmed(deck, async || made(deck, |lines| deck.plan_wave(request, lines)).await, at_once, go, format).await?;
     let cursor = latest(deck).await?;
     ended(deck, cursor, deck.begin_wave(&planned, &go.yes.why, at_once, &go.lift).await?).await
 }
@@ -33,8 +33,8 @@ pub async fn dispatch(deck: &Deck, request: &WaveRequest, at_once: Option<usize>
 /// `rollback wave 7`.
 pub async fn rollback(deck: &Deck, number: &str, go: &Go, format: Format) -> Result<Report> {
     let wave = deck.wave_named(number).await?;
-    let planned = made(deck, |lines| deck.plan_wave_back(&wave, &go.yes.why, lines)).await?;
-    confirm(deck, &planned, wave.at_once, go, format).await?;
+    let plan = async || made(deck, |lines| deck.plan_wave_back(&wave, &go.yes.why, lines)).await;
+    let planned = confirmed(deck, plan, wave.at_once, go, format).await?;
     let cursor = latest(deck).await?;
     ended(deck, cursor, deck.begin_wave(&planned, &go.yes.why, wave.at_once, &go.lift).await?).await
 }
@@ -45,8 +45,7 @@ pub async fn resume(deck: &Deck, number: &str, go: &Go, format: Format) -> Resul
     if deck.members(&wave).await?.iter().all(|now| now.state == State::Done) {
         return Err(Fault::refused(format!("wave {} is done", wave.number)).next(format!("swarmdeck rollback wave {}", wave.number)));
     }
-    let planned = made(deck, |lines| deck.plan_wave_rest(&wave, lines)).await?;
-    confirm(deck, &planned, wave.at_once, go, format).await?;
+    let planned = confirmed(deck, async || made(deck, |lines| deck.plan_wave_rest(&wave, lines)).await, wave.at_once, go, format).await?;
     let cursor = latest(deck).await?;
     ended(deck, cursor, deck.take_up_wave(&wave, &planned, &go.lift).await?).await
 }
@@ -56,6 +55,30 @@ async fn made<F: Future<Output = Result<WavePlan>>>(deck: &Deck, plan: impl FnOn
     let planned = unless_stopped(deck, plan(Some(sender))).await;
     printing.await.ok();
     planned
+}
+
+/// A wave that is shown and confirmed. With `--on-busy` its swarms are made free after that; what changed by it is planned and shown anew.
+async fn confirmed(deck: &Deck, plan: impl AsyncFn() -> Result<WavePlan>, at_once: usize, go: &Go, format: Format) -> Result<WavePlan> {
+    loop {
+        let planned = plan().await?;
+        confirm(deck, &planned, at_once, go, format).await?;
+        let mut moved = Vec::new();
+        for plan in planned.plans.iter().filter(|_| go.on_busy != Busy::Refuse) {
+            let hear = |waiting: &Waiting| err(&format!("  {:<22} {}\n", plan.swarm, waiting.line(deck.now_ms())));
+            unless_stopped(deck, async {
+                match go.on_busy {
+                    Busy::Supersede => deck.supersede(&plan.swarm_id, &hear).await,
+                    Busy::Wait | Busy::Refuse => deck.wait_until_free(&plan.swarm_id, &hear).await,
+                }
+            })
+            .await?;
+            moved.extend(deck.moved_since(plan).await?);
+        }
+        if moved.is_empty() {
+            return Ok(planned);
+        }
+        err(&format!("the world moved while this waited: {}\n", moved.join("; ")));
+    }
 }
 
 async fn confirm(deck: &Deck, planned: &WavePlan, at_once: usize, go: &Go, format: Format) -> Result<()> {

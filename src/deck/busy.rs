@@ -101,7 +101,7 @@ impl Deck {
             moved.push(format!("{} was saved by {}", entry.name, entry.changed_by));
         }
         let world = self.observe(&catalog, Some(&entry.body)).await?;
-        moved.extend(plan::moved(plan, &world));
+        moved.extend(plan::moved(plan, &world, &self.indebted().await?));
         Ok(moved)
     }
 

@@ -111,7 +111,7 @@ impl Deck {
         // Only under the lease this cannot change any more.
         rules::never_ran(plan, self.store.dispatch(&plan.id).await?.as_ref())?;
         self.refuse_unfinished(&plan.swarm_id).await?;
-        let moved = plan::moved(plan, world);
+        let moved = plan::moved(plan, world, &self.indebted().await?);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
         }
@@ -149,6 +149,9 @@ impl Deck {
 
     /// Takes the lease of a dispatch that nobody carries, and carries it as asked.
     pub(super) async fn take_up(&self, dispatch: &Dispatch, how: TakingUp) -> Result<Carried> {
+        if self.carrying().contains(&dispatch.id) {
+            return Err(Fault::busy(format!("dispatch {} is carried here", dispatch.number)));
+        }
         let plan = Arc::new(self.stored_plan(&dispatch.id).await?);
         let catalog = self.catalog().await?;
         let release = self.release_of(&plan).await?;
@@ -408,10 +411,12 @@ impl Deck {
         let task_id = id.clone();
         let done = tokio::spawn(async move {
             let journal = Arc::new(DeckJournal { deck: deck.clone(), held, plan, dispatch: Mutex::new(dispatch), paying: run.paying });
-            let listening = tokio::spawn(listen(deck.clone(), task_id.clone(), sender));
+            let listening = tokio::spawn(listen(Arc::clone(&journal), task_id.clone(), sender));
             let now_ms = deck.outside.now_ms;
             let ended = driver::drive(run, journal.clone(), Arc::new(hands), &now_ms, wishes).await;
             listening.abort();
+            // It holds the journal, and with it the lease.
+            listening.await.ok();
             deck.end(&task_id, journal, ended).await
         });
         Carried { id, number, done }

@@ -1,6 +1,7 @@
 //! What is heard while a dispatch goes on: lines and uptests become events, evidence is kept, other processes' wishes arrive.
 
 use super::Deck;
+use super::journal::DeckJournal;
 use crate::dispatch::driver::Wish;
 use crate::dispatch::hands::Ear;
 use crate::hosts::procs::Evidence;
@@ -13,10 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Hears what other processes want of a dispatch that this one carries.
-pub(super) async fn listen(deck: Deck, id: String, wishes: mpsc::Sender<Wish>) {
+/// Hears what other processes want of a dispatch that this one carries, and that it is not ours any more.
+pub(super) async fn listen(journal: Arc<DeckJournal>, id: String, wishes: mpsc::Sender<Wish>) {
+    let deck = &journal.deck;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        if journal.held.is_lost() {
+            wishes.send(Wish::Leave).await.ok();
+            return;
+        }
         if let Ok(Some(wish)) = deck.store.kept::<Wish>("wish", &id).await {
             deck.store.forget("wish", &id).await.ok();
             if wishes.send(wish).await.is_err() {

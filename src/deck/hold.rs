@@ -62,6 +62,28 @@ impl Deck {
         Ok(found)
     }
 
+    /// Refuses to change something out of place (on a host, or in `pool@balancer`) while the fleet, the host, a host of the balancer,
+    /// or the swarm (by name, or "") is held.
+    pub(super) async fn refuse_held_place(&self, catalog: &Catalog, place: &str, swarm: &str) -> Result<()> {
+        let (all, now_ms) = (self.holds().await?, self.now_ms());
+        let hosts = match place.split_once('@') {
+            Some((_, balancer)) => match catalog.balancer(balancer) {
+                Ok(balancer) => document::balancer_hosts(&balancer.body, &catalog.hosts()?)?,
+                Err(_) => Vec::new(),
+            },
+            None => catalog.host(place).ok().into_iter().collect(),
+        };
+        let over_host = hosts.iter().find_map(|host| hold::over_host(&all, &host.id, now_ms));
+        let over_swarm = || match catalog.swarm(swarm) {
+            Ok(entry) => hold::over_swarm(&all, &entry.id, &squad_id(catalog, &entry.body.squad), now_ms).into_iter().next(),
+            Err(_) => all.iter().find(|hold| hold.on == HoldOn::Fleet),
+        };
+        match over_host.or_else(over_swarm) {
+            Some(held) => Err(held.refusal(place)),
+            None => Ok(()),
+        }
+    }
+
     /// What an execution does about holds: the ones it lifts with what is told of each, or the refusal.
     pub(super) async fn lifting(
         &self,

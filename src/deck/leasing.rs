@@ -48,6 +48,11 @@ impl Held {
         locked(&self.state).step = step;
     }
 
+    /// Whether somebody else has it, or had it: nothing is done under it any more.
+    pub fn is_lost(&self) -> bool {
+        locked(&self.state).lost.is_some()
+    }
+
     /// Whether it was renewed within half its life, by our own clock since boot: only then anything may be done under it.
     pub fn may_act(&self) -> Result<()> {
         let state = locked(&self.state);

@@ -33,7 +33,6 @@ pub mod reading;
 mod renames;
 mod retiring;
 mod strays;
-mod unseen;
 pub mod verbs;
 pub mod wave;
 pub mod why;

@@ -9,9 +9,10 @@ use crate::hosts::procs;
 use crate::model::entity::{App, NoUptests, Swarm};
 use crate::model::merge;
 use crate::model::procfile::Procfile;
-use crate::model::record::Event;
+use crate::model::record::{Dispatch, Event};
 use crate::model::release::{Build, BuildStatus, Release};
 use crate::model::waiting::Waiting;
+use crate::model::world::World;
 use crate::model::{Fault, FaultKind, Result};
 use crate::plan::{self, Plan, Replace, Want};
 use std::collections::{BTreeMap, BTreeSet};
@@ -461,6 +462,17 @@ impl Deck {
         ))
         .at("plan")
         .next(format!("say run_as: {me}")))
+    }
+
+    /// What dispatches of the swarm left on hosts that nobody has seen since ("not seen is never gone").
+    async fn add_made_and_never_seen(&self, entry: &Entry<Swarm>, world: &mut World) -> Result<()> {
+        let all = self.store.dispatches(Some(&entry.id), 1000).await?;
+        for dispatch in plan::that_left_procs(&all) {
+            let Some(plan) = self.store.kept::<Plan>("plan", &dispatch.id).await? else { continue };
+            let whole = Dispatch { steps: self.store.steps(&dispatch.id).await?, ..dispatch.clone() };
+            plan::add_made_and_never_seen(world, &plan, &whole, &entry.body.config_name, &entry.name, self.store.installation());
+        }
+        Ok(())
     }
 
     /// Ports leased to dispatches under way, by host name.

@@ -123,6 +123,9 @@ impl Deck {
     pub async fn stray_plan(&self, verb: &str, place: &str, name: &str, swarm: &str) -> Result<StrayPlan> {
         let empty = StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), swarm: swarm.into(), ..StrayPlan::default() };
         let catalog = self.catalog().await?;
+        if verb != "ignore" {
+            self.refuse_held_place(&catalog, place, swarm).await?;
+        }
         let world = self.observe(&catalog, None).await?;
         match verb {
             "adopt" => Ok(self.adoption(&catalog, &world, empty).await?.0),
@@ -144,6 +147,9 @@ impl Deck {
     /// Does exactly what the plan says, or refuses because the world moved. Answers with what was done.
     pub async fn stray_do(&self, plan: &StrayPlan, why: &str) -> Result<String> {
         let catalog = self.catalog().await?;
+        if plan.verb != "ignore" {
+            self.refuse_held_place(&catalog, &plan.place, &plan.swarm).await?;
+        }
         let world = self.observe(&catalog, None).await?;
         let empty = StrayPlan { lines: Vec::new(), asks: Vec::new(), ..plan.clone() };
         let moved =

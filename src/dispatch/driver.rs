@@ -26,8 +26,8 @@ pub trait Hands: Send + Sync {
     /// Carries a step out; idempotent. Nothing new is routed on hosts that are `lost`. Waiting ends early when `give_up` turns true.
     /// Answers with one line of what was found or done.
     async fn carry(&self, step: &StepName, lost: &BTreeSet<String>, give_up: watch::Receiver<bool>) -> Result<String>;
-    /// Takes a step back; idempotent.
-    async fn undo(&self, step: &StepName) -> Result<String>;
+    /// Takes a step back; idempotent. Hosts that are `lost` are routed no more than on the way forward.
+    async fn undo(&self, step: &StepName, lost: &BTreeSet<String>) -> Result<String>;
 }
 
 /// What somebody outside wants of a dispatch under way.
@@ -89,7 +89,8 @@ pub async fn drive(
                 Some(Wish::Wait(ms)) => next = run.step(Event::Wait(ms), now_ms()),
                 Some(Wish::Leave) => {
                     tasks.shutdown().await;
-                    let fault = Fault::interrupted("stopped between steps").next("swarmdeck resume");
+                    let stopped = || Fault::interrupted("stopped between steps").next("swarmdeck resume");
+                    let fault = journal.may_act().err().unwrap_or_else(stopped);
                     return Ended { run, outcome: Outcome::Interrupted, fault: Some(fault) };
                 }
                 None => { wishes_open = false; next = Next::default(); }
@@ -154,10 +155,10 @@ fn start(
             });
         }
         Effect::Undo(name) => {
-            let pause = pause(failures, &name);
+            let (pause, lost) = (pause(failures, &name), run.lost_hosts());
             tasks.spawn(async move {
                 tokio::time::sleep(pause).await;
-                (answer(&name, hands.undo(&name).await), name)
+                (answer(&name, hands.undo(&name, &lost).await), name)
             });
         }
     }

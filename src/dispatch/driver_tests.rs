@@ -39,7 +39,7 @@ impl Hands for Seen {
         }
         if self.fail_step == Some(step.phase) { Err(Fault::failed("no")) } else { Ok("ok".into()) }
     }
-    async fn undo(&self, step: &StepName) -> Result<String> {
+    async fn undo(&self, step: &StepName, _lost: &BTreeSet<String>) -> Result<String> {
         self.lines.lock().unwrap().push(format!("undo {}", step.phase.word()));
         Ok("undone".into())
     }

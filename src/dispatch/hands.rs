@@ -86,10 +86,10 @@ impl Hands for RealHands {
         }
     }
 
-    async fn undo(&self, step: &StepName) -> Result<String> {
+    async fn undo(&self, step: &StepName, lost: &BTreeSet<String>) -> Result<String> {
         match step.phase {
             Phase::Start => self.remove(&step.place, self.new_of(step), "undo").await,
-            Phase::Route | Phase::Drain => self.put_pool_back(step).await,
+            Phase::Route | Phase::Drain => self.put_pool_back(step, lost).await,
             _ => Ok("nothing to take back".into()),
         }
     }
@@ -292,7 +292,7 @@ impl RealHands {
     }
 
     /// Byte for byte as before; in place, where old procs are gone already, as it was before this step.
-    async fn put_pool_back(&self, step: &StepName) -> Result<String> {
+    async fn put_pool_back(&self, step: &StepName, lost: &BTreeSet<String>) -> Result<String> {
         if let Some((other, fence)) = self.other(&step.place) {
             other.balancer.restore(&other.change.pool, &other.before, &fence).await?;
             return Ok(format!("pool as before: {} nodes", other.change.before.len()));
@@ -307,7 +307,8 @@ impl RealHands {
             balancer.restore(&pool.pool, &self.before, &fence).await?;
             return Ok(format!("pool as before: {} nodes", pool.before.len()));
         };
-        balancer.set(&pool.pool, &nodes.iter().cloned().collect(), &fence).await?;
+        let nodes = self.plan.served_before(nodes, step.batch, lost)?;
+        balancer.set(&pool.pool, &nodes, &fence).await?;
         Ok(format!("pool as before this batch: {} nodes", nodes.len()))
     }
 

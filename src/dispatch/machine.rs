@@ -228,7 +228,10 @@ impl Run {
         let Some(stop) = self.last_stop() else { return 0 };
         let batch = self.steps.get(stop).map(|step| step.batch);
         let took_over = |step: &Step| Some(step.batch) == batch && matches!(step.phase, Phase::Start | Phase::Prove | Phase::Route);
-        let whole = self.steps.iter().filter(|step| took_over(step)).all(|step| is_closed(step.state) && step.state != StepState::Undone);
+        // Routed, or where there is no pool proven; what a lost host was to start is a debt, paid or not, and says nothing here.
+        let at = self.steps.iter().rfind(|step| took_over(step)).map(|step| step.phase);
+        let serves = |step: &&Step| took_over(step) && Some(step.phase) == at;
+        let whole = self.steps.iter().filter(serves).all(|step| is_closed(step.state) && step.state != StepState::Undone);
         let end = self.steps.iter().rposition(took_over).filter(|_| whole).unwrap_or(0);
         stop.max(end) + 1
     }
@@ -303,7 +306,7 @@ impl Run {
 
     fn failed(&mut self, name: &StepName, fault: Fault, now_ms: i64, next: &mut Next) {
         self.in_flight.retain(|flying| flying != name);
-        let (undoing, stops) = (self.undoing, name.phase == Phase::Retire);
+        let (undoing, stops) = (self.undoing, name.phase == Phase::Retire && (self.paying || !self.makes_room(name)));
         let Some(state) = self.find(name).map(|step| step.state) else { return };
         if !matches!(state, StepState::Intent | StepState::Undoing) {
             return;
@@ -331,6 +334,12 @@ impl Run {
         if !must_succeed && !undoing {
             self.turn_round(fault, next);
         }
+    }
+
+    /// Whether a stop of old procs makes room for new ones, in place: those cannot start before it is done.
+    fn makes_room(&self, name: &StepName) -> bool {
+        let instead = |step: &Step| (step.batch, step.phase, &step.place) == (name.batch, Phase::Start, &name.place);
+        self.steps.iter().any(|step| instead(step) && step.state == StepState::Pending)
     }
 
     /// A host that does not answer is asked again until `lost_after` has passed; the first time that is written down.
@@ -369,7 +378,9 @@ impl Run {
                 (Phase::Start, StepState::Intent | StepState::Done) => {
                     (StepState::Owed, "its new procs are to be removed when it answers again")
                 }
-                (Phase::Retire, StepState::Pending) => (StepState::Owed, "its old procs are to be retired when it answers again"),
+                (Phase::Retire, StepState::Pending | StepState::Intent) => {
+                    (StepState::Owed, "its old procs are to be retired when it answers again")
+                }
                 (_, state) if is_closed(state) => continue,
                 _ => (StepState::Lost, "does not answer; gone on without it"),
             };
@@ -441,19 +452,29 @@ impl Run {
         if self.steps.iter().any(|step| step.state == StepState::Intent && self.in_flight.contains(&name_of(step))) {
             return;
         }
+        let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
+        // A wait has nothing to take back; what it answers later says nothing any more.
+        let waits = |step: &Step| matches!(step.phase, Phase::Promote | Phase::Soak) && begun(step);
+        for step in self.steps.iter_mut().filter(|step| waits(step)) {
+            step.state = StepState::Undone;
+            next.records.push(step.clone());
+        }
         let floor = self.floor();
         let owed = |step: &Step| step.state == StepState::Owed;
         let pool_owed = self.steps.iter().any(|step| matches!(step.phase, Phase::Route | Phase::Drain) && owed(step));
-        let begun = |step: &Step| matches!(step.state, StepState::Intent | StepState::Done | StepState::Undoing | StepState::Failed);
-        let group = self.steps.iter().skip(floor).rev().find(|step| begun(step)).map(|step| (step.batch, step.phase));
+        // A debt is paid wherever it stands.
+        let paid = |step: &Step| self.paying && step.state == StepState::Undoing;
+        let to_undo: Vec<bool> = self.steps.iter().enumerate().map(|(at, step)| begun(step) && at >= floor || paid(step)).collect();
+        let last = self.steps.iter().zip(&to_undo).rev().find(|(_, undo)| **undo);
+        let group = last.map(|(step, _)| (step.batch, step.phase));
         let Some(group) = group.filter(|_| !pool_owed) else {
             let left = floor > 0 || self.overtaken || self.steps.iter().any(|step| owed(step) && step.started_ms > 0);
             self.end(if left { Outcome::Failed } else { Outcome::Undone }, next);
             return;
         };
-        for step in self.steps.iter_mut().skip(floor).filter(|step| (step.batch, step.phase) == group) {
+        for (step, _) in self.steps.iter_mut().zip(to_undo).filter(|(step, undo)| *undo && (step.batch, step.phase) == group) {
             let name = name_of(step);
-            if !begun(step) || self.in_flight.contains(&name) {
+            if self.in_flight.contains(&name) {
                 continue;
             }
             if step.state != StepState::Undoing {

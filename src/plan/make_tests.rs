@@ -265,13 +265,13 @@ proptest! {
                 let end = pool.stages.last().unwrap();
                 prop_assert_eq!(if plan.in_place { &end.route } else { &end.drain }, &pool.after);
                 // the plan holds in the world that it was made from, and making it again makes the same
-                prop_assert_eq!(moved(&plan, &world), Vec::<String>::new());
+                prop_assert_eq!(moved(&plan, &world, &BTreeSet::new()), Vec::<String>::new());
                 prop_assert_eq!(&try_replace(&world, &all, &swarm, &wanted, replace).unwrap(), &plan);
                 // it does not hold once a proc that stays was restarted; one that goes only while it runs
                 for (old, differences) in plan.keep.first().map(|old| (old, 1)).into_iter().chain(plan.retire.first().map(|old| (old, 0))) {
                     let mut later = world.clone();
                     for p in &mut later.hosts.get_mut(&old.host).unwrap().procs { if p.name == old.name { p.pid = Some(1); p.state = if differences == 0 { ProcState::Backoff } else { ProcState::Running }; } }
-                    prop_assert_eq!(moved(&plan, &later).len(), differences);
+                    prop_assert_eq!(moved(&plan, &later, &BTreeSet::new()).len(), differences);
                 }
             }
         }
@@ -397,11 +397,11 @@ proptest! {
                 for old in &plan.retire { prop_assert!(plan.hosts.iter().any(|line| line.host == old.host && line.retire.contains(&old.port))); }
                 let spoken = plan.warnings.iter().any(|line| line.contains("orphans"));
                 prop_assert_eq!(spoken, !leave && !orphans.is_empty());
-                prop_assert_eq!(moved(&plan, &world), Vec::<String>::new());
+                prop_assert_eq!(moved(&plan, &world, &BTreeSet::new()), Vec::<String>::new());
                 if let Some(other) = plan.other_pools.first() {
                     let mut later = world.clone();
                     later.pools.iter_mut().find(|pool| pool.pool == other.pool).unwrap().nodes.insert("10.0.0.9:1".into());
-                    prop_assert_eq!(moved(&plan, &later).len(), 1);
+                    prop_assert_eq!(moved(&plan, &later, &BTreeSet::new()).len(), 1);
                 }
             }
         }

@@ -4,9 +4,12 @@ use super::types::Plan;
 use crate::model::world::{Owner, ProcState, World};
 use std::collections::BTreeSet;
 
-/// The differences, a sentence each; empty when the plan still holds. `world` is what hosts and balancers report now.
-pub fn moved(plan: &Plan, world: &World) -> Vec<String> {
+/// The differences, a sentence each; empty when the plan still holds. `world` is what hosts and balancers report now, `indebted` the
+/// hosts that something is owed to: none of the plan's procs serves there before that is paid.
+pub fn moved(plan: &Plan, world: &World, indebted: &BTreeSet<String>) -> Vec<String> {
     let mut all = Vec::new();
+    let serving: BTreeSet<&String> = plan.start.iter().chain(&plan.keep).map(|proc| &proc.host).collect();
+    all.extend(serving.into_iter().filter(|host| indebted.contains(*host)).map(|host| format!("{host} is owed something now")));
     for host in plan.touched_hosts() {
         match world.hosts.get(&host) {
             Some(seen) if seen.is_ok() => {}

@@ -230,6 +230,18 @@ impl Plan {
     pub fn proven_of(&self, stage: &[String], lost: &BTreeSet<String>) -> Result<BTreeSet<String>> {
         let unproven = |node: &String| self.start.iter().any(|proc| &proc.node == node && lost.contains(&proc.host));
         let nodes: BTreeSet<String> = stage.iter().filter(|node| !unproven(node)).cloned().collect();
+        self.not_emptied(stage, nodes, lost)
+    }
+    /// Nodes that a stage of the pool held, as what is begun in `batch` is taken back, in place: without new ones on hosts that were
+    /// `lost` on the way; old ones that were not stopped yet stay. A fault as in [`Plan::proven_of`].
+    pub fn served_before(&self, stage: &[String], batch: u32, lost: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+        let unproven = |proc: &PlannedProc| proc.batch < batch && lost.contains(&proc.host);
+        let nodes: BTreeSet<String> =
+            stage.iter().filter(|node| !self.start.iter().any(|proc| &proc.node == *node && unproven(proc))).cloned().collect();
+        self.not_emptied(stage, nodes, lost)
+    }
+
+    fn not_emptied(&self, stage: &[String], nodes: BTreeSet<String>, lost: &BTreeSet<String>) -> Result<BTreeSet<String>> {
         let served = self.pool.as_ref().is_some_and(|pool| !pool.before.is_empty());
         if nodes.is_empty() && !stage.is_empty() && served {
             let without: Vec<&str> = lost.iter().map(String::as_str).collect();
@@ -237,6 +249,7 @@ impl Plan {
         }
         Ok(nodes)
     }
+
     /// Those, and the hosts that it goes on without: it owes them something.
     pub fn known_hosts(&self) -> Vec<String> {
         let lost = self.lost.iter().map(|proc| proc.host.clone());

@@ -92,6 +92,10 @@ fn seed_003_way_1_orphans_are_deleted_by_hand() {
     let Some((fleet, deck)) = at_v1() else { return };
     let requests = Requests::start(&fleet);
     renamed_as_velociraptor_did(&fleet, &deck);
+    let held = deck.json(&["hold", "host", TWO[0], "-m", "its disk is changed"]);
+    let on_it = named(&fleet, "shop-v1-prod-").into_iter().find(|program| program.host == TWO[0]).unwrap();
+    deck.run(&["retire", TWO[0], &on_it.name, "--yes"]).refused(3, &["host web01 is held", "its disk is changed"]);
+    deck.run(&["lift", held["hold"]["name"].as_str().unwrap(), "-m", "it is in"]).ended(0);
     for orphan in named(&fleet, "shop-v1-prod-") {
         deck.run(&["retire", &orphan.host, &orphan.name]).refused(3, &["Nobody can be asked"]);
         let done = deck.json(&["retire", &orphan.host, &orphan.name, "--yes", "-m", "left over"]);

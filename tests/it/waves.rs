@@ -127,6 +127,15 @@ fn several_swarms_go_as_one_stop_at_the_first_failure_and_go_back_as_one() {
     let report = deck.run(&["wave", "db", "--yes", "-o", "json"]).ended(0).json();
     assert_eq!(report["done"], json!(4), "{report}");
     deck.run(&["wave", "db", "--yes", "-o", "json"]).refused(3, &["there is nothing to do", "runs this already"]);
+
+    // Somebody is at one of its swarms: refused, or that is undone first and the wave planned anew.
+    let slow = deck.with("    settle: 1s\n    uptest_timeout: 20s\n", "    settle: 1s\n    uptest_timeout: 20s\n    soak: 20s\n");
+    deck.apply(&slow).ended(0);
+    let other = deck.spawn(&["dispatch", "shop-prod-web", "--version", "v2", "--yes", "-o", "json"]);
+    other.said("soak: begun");
+    let report = wave(&["shop-stage-worker", "shop-prod-web"], &["--version", "v1", "--on-busy", "supersede"]).ended(0).json();
+    assert_eq!(other.end().ended(1).json()["result"], "undone");
+    assert_eq!((&report["result"], &report["done"]), (&json!("done"), &json!(2)), "{report}");
     assert_eq!(deck.sql("SELECT name FROM leases WHERE holder <> ''"), Vec::<String>::new());
     assert_eq!(deck.sql("SELECT * FROM port_leases"), Vec::<String>::new());
 }

@@ -139,7 +139,8 @@ impl Sim {
         if open.iter().any(|open| open.swarm_id == plan.swarm_id) {
             return Err(Fault::refused("a dispatch of the swarm has not ended"));
         }
-        let moved = plan::moved(plan, world);
+        let owing = self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await?;
+        let moved = plan::moved(plan, world, &planning::indebted(&owing));
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))));
         }
@@ -217,6 +218,9 @@ impl Sim {
 
     /// Takes the lease of a dispatch that nobody carries, and carries it as asked.
     async fn take_up(self: &Rc<Sim>, console: usize, dispatch: &Dispatch, how: TakingUp) -> Result<()> {
+        if self.consoles.borrow()[console].carried.contains_key(&dispatch.id) {
+            return Err(Fault::busy("it is carried here"));
+        }
         let plan = self.plans.borrow().get(&dispatch.id).cloned().ok_or_else(|| Fault::bad("there is no such plan"))?;
         let (held, _) = self.take_lease(console, &plan).await?;
         match self.take_on(console, &plan, &held, how).await {
@@ -433,10 +437,14 @@ impl Sim {
         let paying = run.paying;
         let (console, id) = (carrying.console, carrying.hands.plan.id.clone());
         self.consoles.borrow_mut()[console].carried.insert(id.clone(), carrying.heard.clone());
-        let (sim, heard, wished) = (Rc::clone(self), carrying.heard.clone(), id.clone());
+        let (sim, heard, held, wished) = (Rc::clone(self), carrying.heard.clone(), Rc::clone(&carrying.held), id.clone());
         let listening = self.spawn(console, async move {
             loop {
                 sim.time.sleep(1_000).await;
+                if held.is_lost() {
+                    heard.send(&sim.time, Heard::Wish(Wish::Leave));
+                    return;
+                }
                 if let Some(wish) = sim.store.kept_text("wish", &wished).and_then(|text| serde_json::from_str(&text).ok()) {
                     sim.store.forget("wish", &wished);
                     heard.send(&sim.time, Heard::Wish(wish));

@@ -68,7 +68,10 @@ impl Carrying {
                 Wish::Promote(who) => Event::Promote(who),
                 Wish::GoWithout(host) => Event::GoWithout(host),
                 Wish::Wait(ms) => Event::Wait(ms),
-                Wish::Leave => break (Outcome::Interrupted, Some(Fault::interrupted("stopped between steps"))),
+                Wish::Leave => {
+                    let stopped = || Fault::interrupted("stopped between steps");
+                    break (Outcome::Interrupted, Some(self.held.may_act().err().unwrap_or_else(stopped)));
+                }
             };
             next.and_then(run.step(event, self.sim.now_ms()));
         };
@@ -98,7 +101,7 @@ impl Carrying {
             } else {
                 hands.unless(pause).await.ok();
             }
-            let result = if undoes { hands.undo(&step).await } else { hands.carry(&step, &lost).await };
+            let result = if undoes { hands.undo(&step, &lost).await } else { hands.carry(&step, &lost).await };
             hands.sim.say(|| {
                 let how = result.as_ref().map_or_else(Fault::line, |_| "ok".into());
                 let undo = if undoes { "undo " } else { "" };

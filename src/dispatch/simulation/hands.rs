@@ -53,10 +53,10 @@ impl Hands {
         .map(|()| String::new())
     }
 
-    pub async fn undo(&self, step: &StepName) -> Result<String> {
+    pub async fn undo(&self, step: &StepName, lost: &BTreeSet<String>) -> Result<String> {
         match step.phase {
             Phase::Start => self.remove(&step.place, self.new_of(step)).await,
-            Phase::Route | Phase::Drain => self.put_pool_back(step).await,
+            Phase::Route | Phase::Drain => self.put_pool_back(step, lost).await,
             _ => Ok(()),
         }
         .map(|()| String::new())
@@ -303,13 +303,14 @@ impl Hands {
         join_all(calls).await.into_iter().collect::<Result<Vec<()>>>().map(drop)
     }
 
-    async fn put_pool_back(&self, step: &StepName) -> Result<()> {
+    async fn put_pool_back(&self, step: &StepName, lost: &BTreeSet<String>) -> Result<()> {
         let (_, fence) = self.pool()?;
-        match (self.plan.in_place, step.phase, step.batch.checked_sub(1)) {
-            (true, Phase::Route, _) => self.set(&self.stage(step.batch)?.drain.iter().cloned().collect(), &fence).await,
-            (true, _, Some(earlier)) => self.set(&self.stage(earlier)?.route.iter().cloned().collect(), &fence).await,
-            _ => self.restore(&self.before, &fence).await,
-        }
+        let nodes = match (self.plan.in_place, step.phase, step.batch.checked_sub(1)) {
+            (true, Phase::Route, _) => &self.stage(step.batch)?.drain,
+            (true, _, Some(earlier)) => &self.stage(earlier)?.route,
+            _ => return self.restore(&self.before, &fence).await,
+        };
+        self.set(&self.plan.served_before(nodes, step.batch, lost)?, &fence).await
     }
 
     async fn remove(&self, host: &str, procs: Vec<PlannedProc>) -> Result<()> {

@@ -64,6 +64,9 @@ impl Held {
     pub fn set_step(&self, step: String) {
         *self.step.borrow_mut() = step;
     }
+    pub fn is_lost(&self) -> bool {
+        self.lost.borrow().is_some()
+    }
     pub fn may_act(&self) -> Result<()> {
         if let Some(lost) = &*self.lost.borrow() {
             return Err(lost.clone());

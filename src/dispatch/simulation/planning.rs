@@ -119,14 +119,27 @@ fn build(version: usize) -> Build {
     }
 }
 
+/// Hosts and pools that something is owed to.
+pub fn indebted(owing: &[Dispatch]) -> BTreeSet<String> {
+    owing.iter().flat_map(|dispatch| dispatch.debts.iter().map(|debt| debt.host.clone())).collect()
+}
+
 impl Sim {
     /// Observes and plans; answers with the stored plan's id.
     pub async fn plan(self: &Rc<Sim>, console: usize, swarm: usize, version: usize, size: u32) -> Result<String> {
         let (body, rev) = self.swarm(swarm)?;
         let hosts: Vec<Host> = (0..self.scenario.hosts).map(|host| entity(host, self.fleet.borrow().hosts[host].active)).collect();
-        let world = self.observe(console, swarm).await?;
+        let mut world = self.observe(console, swarm).await?;
+        let mut all = self.ask_store(console, false, |store| Ok(store.dispatches())).await?;
+        all.retain(|dispatch| dispatch.swarm_id == swarm_id(swarm));
+        all.sort_by_key(|dispatch| std::cmp::Reverse(dispatch.number));
+        for dispatch in plan::that_left_procs(&all) {
+            let of = self.plans.borrow().get(&dispatch.id).cloned();
+            let of = of.ok_or_else(|| Fault::bad("there is no such plan"))?;
+            plan::add_made_and_never_seen(&mut world, &of, dispatch, &body.config_name, &body.full_name(), "i");
+        }
         let (leases, owing) = self.ask_store(console, false, |store| Ok((store.port_leases(), store.owing_dispatches()))).await?;
-        let indebted = owing.iter().flat_map(|dispatch| dispatch.debts.iter().map(|debt| debt.host.clone())).collect();
+        let indebted = indebted(&owing);
         let leased: BTreeMap<String, BTreeSet<u16>> =
             hosts.iter().filter_map(|host| Some((host.name.clone(), leases.get(&host.id)?.keys().copied().collect()))).collect();
         let id = format!("d{}-{swarm}", self.plans.borrow().len() + 1);

@@ -172,10 +172,11 @@ impl Sim {
         }
         for swarm in 0..self.scenario.swarms.len() {
             let id = planning::swarm_id(swarm);
-            let (mut owned, mut partly) = (BTreeSet::new(), false);
+            let (mut owned, mut maybe, mut partly) = (BTreeSet::new(), BTreeSet::new(), false);
             for dispatch in self.store.dispatches().iter().filter(|dispatch| dispatch.swarm_id == id) {
                 if dispatch.outcome == Some(Outcome::Done) {
-                    owned = self.truth.borrow().courses[&dispatch.id].owned();
+                    let truth = self.truth.borrow();
+                    (owned, maybe) = (truth.courses[&dispatch.id].owned(), truth.courses[&dispatch.id].may_own());
                 }
                 // In place there is no exact way back.
                 partly = dispatch.outcome == Some(Outcome::Failed) || partly && dispatch.outcome != Some(Outcome::Done);
@@ -195,7 +196,7 @@ impl Sim {
             });
             let there: BTreeSet<_> = there.collect();
             let lost: Vec<_> = owned.difference(&there).collect();
-            let orphans: Vec<_> = there.difference(&owned).collect();
+            let orphans: Vec<_> = there.difference(&owned).filter(|proc| !maybe.contains(*proc)).collect();
             if !lost.is_empty() || !orphans.is_empty() {
                 self.breaks(promise, format!("{id}: lost {lost:?}, orphans {orphans:?}"));
             }

@@ -153,7 +153,11 @@ impl Truth {
 
     pub fn proven(&mut self, by: &By, procs: &[PlannedProc]) {
         if let Some(course) = self.courses.get_mut(&by.dispatch) {
-            course.proven.extend(procs.iter().map(|proc| ((proc.host.clone(), proc.name.clone()), by.epoch)));
+            for proc in procs {
+                // A former holder may hear its answer after a new one heard the same.
+                let epoch = course.proven.entry((proc.host.clone(), proc.name.clone())).or_default();
+                *epoch = (*epoch).max(by.epoch);
+            }
         }
     }
 
@@ -249,7 +253,9 @@ impl Course {
 
     /// Whether a node that was not in the pool may be: this holder has proven who answers there, or it was there before.
     fn may_route(&self, node: &str, epoch: u64, fleet: &Fleet) -> bool {
-        let proven = |proc: &PlannedProc| self.proven.get(&(proc.host.clone(), proc.name.clone())) == Some(&epoch);
+        // On the way back nothing is proven any more: who was, may be put back.
+        let good = |by: &u64| *by == epoch || self.turned;
+        let proven = |proc: &PlannedProc| self.proven.get(&(proc.host.clone(), proc.name.clone())).is_some_and(good);
         let stands = |proc: &&PlannedProc| {
             let host = super::fleet::host_number(&proc.host).and_then(|host| fleet.hosts.get(host));
             proc.node == node && host.is_some_and(|host| host.procs.get(&proc.name).is_some_and(|there| there.instance() == proc.instance))
@@ -286,7 +292,10 @@ impl Course {
 
     fn not_before(&self, fleet: &Fleet) -> Option<String> {
         let now = swarm_now(fleet, &self.plan.swarm_id, self.plan.pool.as_ref());
-        (!self.overtaken && now != self.before).then(|| format!("before {:?}, now {now:?}", self.before))
+        // Balancer hosts that were away are brought right by themselves.
+        let pools = |of: &Before| self.edges.iter().map(|edge| of.pools.get(*edge).cloned()).collect::<Vec<_>>();
+        let same = now.procs == self.before.procs && pools(&now) == pools(&self.before);
+        (!self.overtaken && !same).then(|| format!("before {:?}, now {now:?}", self.before))
     }
 
     /// Effects against the plan's lists; what is on a host that something is owed to is left out.
@@ -321,6 +330,12 @@ impl Course {
         let after: BTreeSet<String> = pool.after.iter().filter(|node| !absent(node)).cloned().collect();
         let differs = self.pools(fleet, pool).find(|(_, nodes)| *nodes != after);
         differs.map(|(_, nodes)| format!("the pool holds {nodes:?}, planned {after:?}"))
+    }
+
+    /// Kept procs on hosts that it went on without: they may be there still when those answer again, or not.
+    pub fn may_own(&self) -> BTreeSet<(String, String)> {
+        let lost = self.plan.keep.iter().filter(|proc| self.lost.contains(&proc.host));
+        lost.map(|proc| (proc.host.clone(), proc.instance.clone())).collect()
     }
 
     /// The procs that are this swarm's when it ended done: (host, instance).

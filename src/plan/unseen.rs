@@ -1,0 +1,136 @@
+//! Procs that a dispatch made and nobody has seen since: a host that falls silent right after it is not empty (DESIGN promise 4).
+
+use super::types::{Plan, PlannedProc};
+use crate::model::record::{Dispatch, Outcome, Phase, StepState};
+use crate::model::world::{HostSeen, Owner, Proc, ProcState, Stamp, World};
+
+/// The dispatches of a swarm that may have left such procs: the last that ended done, and those after it that failed. `all` is the
+/// newest first.
+pub fn that_left_procs(all: &[Dispatch]) -> impl Iterator<Item = &Dispatch> {
+    let last = all.iter().position(|dispatch| dispatch.outcome == Some(Outcome::Done)).map_or(all.len(), |at| at + 1);
+    let changed = |dispatch: &&Dispatch| matches!(dispatch.outcome, Some(Outcome::Done | Outcome::Failed));
+    all.iter().take(last).filter(changed)
+}
+
+/// Adds what a dispatch (with its steps) left on hosts that do not answer now and did not since it ended. What is owed there is not
+/// added: nothing is placed on a host before that is paid.
+pub fn add_made_and_never_seen(world: &mut World, plan: &Plan, dispatch: &Dispatch, config_name: &str, swarm: &str, installation: &str) {
+    let stayed = |proc: &&PlannedProc| {
+        let of = |step: &&crate::model::record::Step| (step.batch, step.phase, &step.place) == (proc.batch, Phase::Start, &proc.host);
+        let begun = [StepState::Done, StepState::Intent, StepState::Failed, StepState::Undoing];
+        dispatch.steps.iter().find(of).is_some_and(|step| begun.contains(&step.state))
+    };
+    let kept = plan.keep.iter().filter(|_| dispatch.outcome == Some(Outcome::Done));
+    for made in plan.start.iter().filter(stayed).chain(kept) {
+        let silent_since = |seen: &&mut HostSeen| !seen.is_ok() && seen.seen_ms < dispatch.ended_ms;
+        let Some(seen) = world.hosts.get_mut(&made.host).filter(silent_since) else { continue };
+        if seen.procs.iter().any(|proc| proc.name == made.name) {
+            continue;
+        }
+        seen.procs.push(Proc {
+            host: made.host.clone(),
+            name: made.name.clone(),
+            app: plan.app.clone(),
+            version: plan.to.version.clone(),
+            config: config_name.to_string(),
+            release: made.release.clone(),
+            proc: plan.proc_name.clone(),
+            port: Some(made.port),
+            state: ProcState::Unknown,
+            pid: None,
+            start: 0,
+            stop: 0,
+            now: 0,
+            exit_status: None,
+            spawn_error: String::new(),
+            description: String::new(),
+            stamp: Some(Stamp {
+                installation: installation.to_string(),
+                swarm: plan.swarm_id.clone(),
+                dispatch: plan.id.clone(),
+                instance: made.instance.clone(),
+            }),
+            owner: Owner::Ours,
+            swarm: Some(swarm.to_string()),
+            foreign_of: None,
+            routed: None,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record::Step;
+    use crate::model::world::HostState;
+
+    fn dispatch() -> Dispatch {
+        let text = String::new;
+        Dispatch {
+            id: "d1".into(),
+            number: 1,
+            swarm_id: "s1".into(),
+            swarm: text(),
+            verb: text(),
+            who: text(),
+            why: text(),
+            from_version: text(),
+            to_version: text(),
+            from_release: text(),
+            to_release: text(),
+            phase: Phase::Done,
+            undoing: false,
+            outcome: None,
+            fault: None,
+            debts: Vec::new(),
+            steps: Vec::new(),
+            started_ms: 0,
+            ended_ms: 0,
+            holder: text(),
+        }
+    }
+
+    #[test]
+    fn what_was_made_on_a_host_that_fell_silent_before_anybody_looked_is_not_forgotten() {
+        let host = crate::fleet::classify::tests::host();
+        let made = PlannedProc {
+            host: host.name.clone(),
+            name: "shop-v1-prod-r-web-5000".into(),
+            port: 5000,
+            node: "h:5000".into(),
+            instance: "i1".into(),
+            pid: None,
+            release: "r".into(),
+            batch: 0,
+        };
+        let plan = Plan { start: vec![made], ..Plan::default() };
+        let after_start = |start: StepState, outcome: Outcome, state: HostState, seen_ms: i64| {
+            let step = Step {
+                batch: 0,
+                phase: Phase::Start,
+                place: host.name.clone(),
+                state: start,
+                started_ms: 1,
+                ended_ms: 2,
+                detail: String::new(),
+            };
+            let dispatch = Dispatch { outcome: Some(outcome), ended_ms: 100, steps: vec![step], ..dispatch() };
+            let mut world = World::default();
+            world.hosts.insert(host.name.clone(), HostSeen { state, seen_ms, ..crate::fleet::observe::unseen(&host) });
+            for dispatch in that_left_procs(&[dispatch.clone(), dispatch]) {
+                add_made_and_never_seen(&mut world, &plan, dispatch, "prod", "shop-prod-web@web", "me");
+            }
+            world.procs().map(|proc| proc.stamp.clone().unwrap().instance).collect::<Vec<_>>()
+        };
+        let after = |state, seen_ms| after_start(StepState::Done, Outcome::Done, state, seen_ms);
+        let silent = || HostState::Unreachable("no route".into());
+        assert_eq!(after(silent(), 99), ["i1"]);
+        assert!(after(silent(), 101).is_empty(), "it was looked at since: what is not there is gone");
+        assert!(after(HostState::Ok, 99).is_empty());
+        let failed = |start| after_start(start, Outcome::Failed, silent(), 99);
+        assert_eq!(failed(StepState::Done), ["i1"], "the pool could not be put back, so its procs stayed");
+        assert!(failed(StepState::Undone).is_empty());
+        assert!(failed(StepState::Owed).is_empty());
+        assert!(after_start(StepState::Done, Outcome::Undone, silent(), 99).is_empty());
+    }
+}
