@@ -3,8 +3,8 @@
 pub mod args;
 mod balancers;
 mod dispatch;
-mod hold;
 mod history;
+mod hold;
 mod moving;
 mod print;
 mod prompt;

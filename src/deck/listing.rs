@@ -260,6 +260,19 @@ impl Deck {
             }
             _ => {}
         }
+        if let "pool" | "uptest" | "stray" | "hold" | "wave" | "audit" | "lease" = kind.strip_suffix('s').unwrap_or(kind) {
+            let list = format!("{}s", kind.strip_suffix('s').unwrap_or(kind));
+            let list = if list == "audits" { "audit" } else { list.as_str() };
+            let rows = self.list(list, None).await?;
+            let keys = ["name", "pool", "id", "number", "seq", "swarm"];
+            let is = |row: &Value| keys.iter().any(|key| row.get(key).is_some_and(|value| as_text(value) == name));
+            let mut found: Vec<Value> = rows.into_iter().filter(is).collect();
+            return match found.len() {
+                0 => Err(super::unknown(kind, name, list)),
+                1 => Ok(found.swap_remove(0)),
+                _ => Ok(Value::Array(found)),
+            };
+        }
         let Some(kind) = Kind::from_word(kind) else {
             return Err(Fault::bad(format!("there is nothing called '{kind}' to describe")).next(format!("one of: {}", KINDS.join(", "))));
         };

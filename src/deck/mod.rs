@@ -38,6 +38,8 @@ pub mod wave;
 pub mod why;
 
 #[cfg(test)]
+mod past_tests;
+#[cfg(test)]
 mod tests;
 
 pub use apply::{Applied, ObjectChange};

@@ -121,7 +121,9 @@ impl Deck {
             Target::Release(swarm, _) => Some(swarm.clone()),
             target => written(target).and_then(|(kind, name)| catalog.head(kind, None, name).map(|(id, ..)| id.to_string())),
         };
-        id.ok_or_else(|| Fault::bad("nobody wrote it down, so it has no versions").next("swarms, apps, squads and what else apply takes have"))
+        id.ok_or_else(|| {
+            Fault::bad("nobody wrote it down, so it has no versions").next("swarms, apps, squads and what else apply takes have")
+        })
     }
 
     /// Audit lines, the newest first.
@@ -135,7 +137,8 @@ impl Deck {
         let mut lines = self.audit(wanted, i64::MAX).await?;
         lines.reverse();
         let cannot = |error: std::io::Error| {
-            Fault::bad(format!("{} cannot be written: {error}", path.display())).next("name a file that is not there yet, where you may write")
+            Fault::bad(format!("{} cannot be written: {error}", path.display()))
+                .next("name a file that is not there yet, where you may write")
         };
         // It says who did what and why: for its owner's eyes.
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;

@@ -120,7 +120,8 @@ impl Deck {
             Target::Ingredient(id) => Ok(catalog.ingredient(id)?.text.clone()),
             other => match written(other).and_then(|(kind, name)| catalog.head(kind, None, name)) {
                 Some((_, _, _, text)) => Ok(text.to_string()),
-                None => Err(Fault::bad("there is nothing to compare of it").next("swarms, releases, dispatches, versions and objects can be compared")),
+                None => Err(Fault::bad("there is nothing to compare of it")
+                    .next("swarms, releases, dispatches, versions and objects can be compared")),
             },
         }
     }
@@ -146,7 +147,14 @@ impl Deck {
         let env = build.map(|build| build.env).unwrap_or_default();
         let ingredients = catalog.ingredients_of(swarm)?;
         let compiled = merge::compile(&env, ingredients.iter().map(|entry| &entry.body), swarm);
-        content(&swarm.version, &swarm.run_as, json!([swarm.mem_limit, swarm.memsw_limit]), &swarm.volumes, &json!(compiled.config), &json!(compiled.env))
+        content(
+            &swarm.version,
+            &swarm.run_as,
+            json!([swarm.mem_limit, swarm.memsw_limit]),
+            &swarm.volumes,
+            &json!(compiled.config),
+            &json!(compiled.env),
+        )
     }
 }
 
@@ -157,7 +165,8 @@ fn release_text(release: &Release) -> Result<String> {
 
 /// Both sides of a comparison in one form.
 fn content(version: &str, run_as: &str, limits: Value, volumes: &[(String, String)], config: &Value, env: &Value) -> Result<String> {
-    let mut text = yaml_text::emit(&json!({"version": version, "run_as": run_as, "mem_limit": limits.get(0), "memsw_limit": limits.get(1)}))?;
+    let mut text =
+        yaml_text::emit(&json!({"version": version, "run_as": run_as, "mem_limit": limits.get(0), "memsw_limit": limits.get(1)}))?;
     text.push_str(&yaml_text::emit(&json!({"volumes": volumes}))?);
     text.push_str(&yaml_text::emit(&json!({"config": sorted(config)}))?);
     text.push_str(&yaml_text::emit(&json!({"env": sorted(env)}))?);

@@ -280,8 +280,7 @@ pub fn chosen(kind: Kind, habits: &Habits) -> Vec<(usize, Column)> {
     let all = columns(kind);
     let wanted = habits.columns.get(kind.word()).map(Vec::as_slice).unwrap_or_default();
     let number = |title: &String| all.iter().position(|column| column.title.trim() == title.as_str());
-    let picked: Vec<(usize, Column)> =
-        wanted.iter().filter_map(number).filter_map(|number| Some((number, *all.get(number)?))).collect();
+    let picked: Vec<(usize, Column)> = wanted.iter().filter_map(number).filter_map(|number| Some((number, *all.get(number)?))).collect();
     if picked.is_empty() { all.iter().copied().enumerate().collect() } else { picked }
 }
 

@@ -139,7 +139,8 @@ fn members(look: &Look, kind: Kind, scope: &Scope) -> Vec<RowId> {
             let in_scope = |squad: &str| !matches!(scope, Scope::Squad(wanted) if wanted != squad);
             let mut rows: Vec<RowId> =
                 look.squads.iter().filter(|squad| in_scope(&squad.name)).map(|squad| first(Target::Squad(squad.name.clone()))).collect();
-            let names: std::collections::BTreeSet<&String> = look.world.hosts.keys().chain(look.hosts.iter().map(|host| &host.name)).collect();
+            let names: std::collections::BTreeSet<&String> =
+                look.world.hosts.keys().chain(look.hosts.iter().map(|host| &host.name)).collect();
             rows.extend(names.into_iter().filter(|name| in_scope(squad_of(look, name))).map(|name| first(Target::Host(name.clone()))));
             rows
         }

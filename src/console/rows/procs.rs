@@ -27,12 +27,14 @@ impl<'a> Names<'a> {
         for swarm in &look.swarms {
             *times.entry(swarm.short.as_str()).or_default() += 1;
         }
-        let called = |swarm: &'a SwarmLook| if times.get(swarm.short.as_str()) == Some(&1) { swarm.short.as_str() } else { swarm.name.as_str() };
+        let called =
+            |swarm: &'a SwarmLook| if times.get(swarm.short.as_str()) == Some(&1) { swarm.short.as_str() } else { swarm.name.as_str() };
         let mut sorted: Vec<&SwarmLook> = look.swarms.iter().collect();
         sorted.sort_by(|a, b| natural(called(a), called(b)));
-        let named = sorted.into_iter().zip(0u32..).map(|(swarm, place)| {
-            (swarm.name.as_str(), Named { called: called(swarm), short: &swarm.short, place })
-        });
+        let named = sorted
+            .into_iter()
+            .zip(0u32..)
+            .map(|(swarm, place)| (swarm.name.as_str(), Named { called: called(swarm), short: &swarm.short, place }));
         Names(named.collect())
     }
 

@@ -136,9 +136,7 @@ impl Runner {
                     }
                 });
             }
-            Effect::ExportAudit { wanted, path } => {
-                self.task(None, async move { Msg::Said(port.export_audit(&wanted, &path).await) })
-            }
+            Effect::ExportAudit { wanted, path } => self.task(None, async move { Msg::Said(port.export_audit(&wanted, &path).await) }),
             Effect::Quit
             | Effect::QuitAndStop
             | Effect::QuitAndUndo(_)

@@ -68,7 +68,16 @@ pub enum Layer {
 impl Layer {
     /// Whether it fills the screen.
     pub fn is_screen(&self) -> bool {
-        matches!(self, Layer::List { .. } | Layer::Text { .. } | Layer::Sheet(_) | Layer::Plan(_) | Layer::Dispatch { .. } | Layer::Log(_) | Layer::Editor(_))
+        matches!(
+            self,
+            Layer::List { .. }
+                | Layer::Text { .. }
+                | Layer::Sheet(_)
+                | Layer::Plan(_)
+                | Layer::Dispatch { .. }
+                | Layer::Log(_)
+                | Layer::Editor(_)
+        )
     }
     /// The ticket of what it waits for or follows.
     pub fn ticket(&self) -> Option<u64> {

@@ -7,8 +7,8 @@ mod place;
 
 pub use field::Field;
 pub use layer::{
-    Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, LogLayer, LogSource, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, Sheet, TextKind,
-    verbs_on,
+    Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, LogLayer, LogSource, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer,
+    Sheet, TextKind, verbs_on,
 };
 pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
 pub use place::{Place, Travel};

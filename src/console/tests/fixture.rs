@@ -393,7 +393,8 @@ fn pool() -> PoolSeen {
         ..PoolHost::default()
     };
     let mut edited = host("lb02", NodeState::Draining);
-    edited.edited_by_hand = Some(EditedByHand { what: "it has: web01.example:5005 down".into(), difference: "-server a;\n+server b;".into() });
+    edited.edited_by_hand =
+        Some(EditedByHand { what: "it has: web01.example:5005 down".into(), difference: "-server a;\n+server b;".into() });
     PoolSeen {
         balancer: "edge".into(),
         pool: "shop".into(),
@@ -449,6 +450,7 @@ fn lists() -> crate::deck::lists::Lists {
         plan: plan.into(),
         from_version: "v5.3.0".into(),
         to_version: "v5.3.1".into(),
+        to_release: String::new(),
         refused: refused.into(),
     };
     let wave = Wave {
@@ -459,7 +461,11 @@ fn lists() -> crate::deck::lists::Lists {
         why: "ingredient db, OPS-880".into(),
         at_once: 4,
         of: 0,
-        members: vec![member("shop-prod-web", "d-412", ""), member("shop-eu-web", "p-9", "held by op2"), member("mail-prod-web", "p-10", "")],
+        members: vec![
+            member("shop-prod-web", "d-412", ""),
+            member("shop-eu-web", "p-9", "held by op2"),
+            member("mail-prod-web", "p-10", ""),
+        ],
         started_ms: NOW - 3 * MINUTE,
     };
     let report = |host: &str, test: &str, passed: bool| UptestReport {

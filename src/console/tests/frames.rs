@@ -133,7 +133,9 @@ fn screens() -> Vec<Screen> {
             with_history(s);
             press(s, "j . b");
         }),
-        ("yaml", |s| read(s, "y", &["# as it is written", "swarms:", "- app: shop", "  config:", "    db_password: ****#1f2e", "    pool: 20"])),
+        ("yaml", |s| {
+            read(s, "y", &["# as it is written", "swarms:", "- app: shop", "  config:", "    db_password: ****#1f2e", "    pool: 20"])
+        }),
         ("difference", |s| read(s, "=", &["@@ -1,4 +1,4 @@", " config:", "-  db_host: db1", "+  db_host: db2", "   db_pool: 20"])),
         ("tree", |s| drop(press(s, "2 t j right j right j"))),
         ("columns", |s| drop((press(s, "3"), command(s, "columns"), press(s, "j space")))),

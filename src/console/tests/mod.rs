@@ -3,7 +3,7 @@
 mod fixture;
 mod frames;
 mod random;
-mod terminal;
 mod seeing;
 mod speed;
+mod terminal;
 mod ways;

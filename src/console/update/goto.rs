@@ -22,7 +22,9 @@ pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
     match target {
         Target::Swarm(id) => list(state, below("procs"), Kind::Procs, Scope::Swarm(id.clone())),
         Target::Share(id, host) => list(state, below("procs"), Kind::Procs, Scope::Share(id.clone(), host.clone())),
-        Target::Host(host) if find::host(&state.look, host).is_some() => list(state, below("procs"), Kind::Procs, Scope::Host(host.clone())),
+        Target::Host(host) if find::host(&state.look, host).is_some() => {
+            list(state, below("procs"), Kind::Procs, Scope::Host(host.clone()))
+        }
         Target::Squad(squad) => list(state, below("hosts"), Kind::Hosts, Scope::Squad(squad.clone())),
         Target::App(app) => list(state, below("swarms"), Kind::Swarms, Scope::App(app.clone())),
         Target::Buildpack(pack) => list(state, below("apps"), Kind::Apps, Scope::Buildpack(pack.clone())),

@@ -207,7 +207,17 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     let packs = look.buildpacks.iter().map(|pack| Target::Buildpack(pack.name.clone()));
     let balancers = look.balancers.iter().map(|balancer| Target::Balancer(balancer.name.clone()));
     let pools = find::pools(look, None).into_iter().map(|(balancer, pool)| Target::Pool(balancer.into(), pool.into()));
-    let objects: Vec<Target> = swarms.chain(hosts).chain(squads).chain(ingredients).chain(apps).chain(packs).chain(balancers).chain(pools).chain(dispatches).chain(builds).collect();
+    let objects: Vec<Target> = swarms
+        .chain(hosts)
+        .chain(squads)
+        .chain(ingredients)
+        .chain(apps)
+        .chain(packs)
+        .chain(balancers)
+        .chain(pools)
+        .chain(dispatches)
+        .chain(builds)
+        .collect();
     let acting: Vec<Target> = objects.iter().filter(|target| *target != pointed).cloned().collect();
     let object_items = objects.into_iter().map(move |target| PaletteItem {
         text: find::name(look, &target),

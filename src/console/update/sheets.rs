@@ -34,7 +34,8 @@ pub fn change(state: &mut State, id: &str, rev: i64) -> Vec<Effect> {
 /// `=`: of two marked rows one against the other; else what is saved against what runs, a release against the one that runs, a version
 /// against the present one.
 pub fn difference(state: &mut State) -> Vec<Effect> {
-    let marked: Vec<Target> = state.pane().map(|pane| pane.order.iter().map(|(target, _)| target.clone()).collect::<Vec<_>>()).unwrap_or_default();
+    let marked: Vec<Target> =
+        state.pane().map(|pane| pane.order.iter().map(|(target, _)| target.clone()).collect::<Vec<_>>()).unwrap_or_default();
     let mut marked: Vec<Target> = marked.into_iter().filter(|target| state.marks.contains(target)).collect();
     let target = state.pointed();
     if marked.len() == 2 {

@@ -26,7 +26,9 @@ pub fn save(state: &mut State, name: &str) -> Vec<Effect> {
     };
     let (sort, down) = match pane.sort {
         Sort::Trouble => (String::new(), false),
-        Sort::Column { column, down } => (columns(pane.kind).get(column).map(|column| column.title.trim().to_string()).unwrap_or_default(), down),
+        Sort::Column { column, down } => {
+            (columns(pane.kind).get(column).map(|column| column.title.trim().to_string()).unwrap_or_default(), down)
+        }
     };
     let dash = Dash {
         name: name.to_string(),

@@ -19,7 +19,13 @@ pub fn lines(state: &State, target: &Target) -> Vec<Line> {
         Target::Node { balancer, pool, host, node } => {
             let proc = find::proc_of_node(look, node);
             let mut lines = vec![title(node), fact("pool", format!("{pool}@{balancer}")), fact("on", host)];
-            lines.push(fact("proc", proc.map_or_else(|| "nobody's: no proc that is known has that port".into(), |proc| format!("{} on {}", proc.name, proc.host))));
+            lines.push(fact(
+                "proc",
+                proc.map_or_else(
+                    || "nobody's: no proc that is known has that port".into(),
+                    |proc| format!("{} on {}", proc.name, proc.host),
+                ),
+            ));
             Some(lines)
         }
         Target::Release(swarm, id) => release(look, now, swarm, id),
@@ -35,7 +41,10 @@ pub fn lines(state: &State, target: &Target) -> Vec<Line> {
 
 fn saved(look: &Look, now: i64, id: Option<&String>) -> Line {
     let saved = id.and_then(|id| look.lists.saved.get(id));
-    fact("saved", saved.map(|saved| format!("by {} {} ago, revision {}", or_dash(&saved.who), age(now, saved.at_ms), saved.rev)).unwrap_or_default())
+    fact(
+        "saved",
+        saved.map(|saved| format!("by {} {} ago, revision {}", or_dash(&saved.who), age(now, saved.at_ms), saved.rev)).unwrap_or_default(),
+    )
 }
 
 fn app(look: &Look, now: i64, name: &str) -> Option<Vec<Line>> {
@@ -50,15 +59,18 @@ fn app(look: &Look, now: i64, name: &str) -> Option<Vec<Line>> {
         title("SWARMS"),
     ];
     for swarm in look.swarms.iter().filter(|swarm| swarm.app == name) {
-        let text = format!("  {} {:<9} {:>7}  {}", swarm.state.glyph(), swarm.state.word(), format!("{}/{}", swarm.ready, swarm.size), swarm.name);
+        let text =
+            format!("  {} {:<9} {:>7}  {}", swarm.state.glyph(), swarm.state.word(), format!("{}/{}", swarm.ready, swarm.size), swarm.name);
         lines.push(line(text));
     }
     let builds: Vec<_> = look.builds.iter().filter(|build| build.build.app == name).take(8).collect();
     lines.push(line(""));
     lines.push(title("BUILDS"));
-    lines.extend(builds.iter().map(|build| {
-        line(format!("  {:<10} {:<14} {}", build.status.word(), build.build.version, age(now, build.build.started_ms)))
-    }));
+    lines.extend(
+        builds
+            .iter()
+            .map(|build| line(format!("  {:<10} {:<14} {}", build.status.word(), build.build.version, age(now, build.build.started_ms)))),
+    );
     Some(lines)
 }
 
@@ -124,7 +136,10 @@ fn release(look: &Look, now: i64, swarm: &str, id: &str) -> Option<Vec<Line>> {
     let dispatch = find::dispatch(look, &release.dispatch);
     Some(vec![
         title(&format!("release {} of {name}", release.id.get(..8).unwrap_or(&release.id))),
-        fact("state", if release.current { "* runs" } else { "o ran; .b on the swarm goes back to the one before, = compares it with what runs" }),
+        fact(
+            "state",
+            if release.current { "* runs" } else { "o ran; .b on the swarm goes back to the one before, = compares it with what runs" },
+        ),
         fact("version", &release.version),
         fact("commit", &release.commit),
         fact("build", &release.build),
@@ -144,7 +159,10 @@ fn uptests(look: &Look, now: i64, id: &str) -> Option<Vec<Line>> {
     let failed = run.failed();
     let mut lines = vec![
         title(&format!("uptests of {}", run.swarm)),
-        fact("state", if failed == 0 { format!("* {} passed", run.reports.len()) } else { format!("! {failed} of {} failed", run.reports.len()) }),
+        fact(
+            "state",
+            if failed == 0 { format!("* {} passed", run.reports.len()) } else { format!("! {failed} of {} failed", run.reports.len()) },
+        ),
         fact("by", &run.who),
         fact("when", format!("{}, {} ago", date(run.at_ms), age(now, run.at_ms))),
     ];
@@ -152,7 +170,8 @@ fn uptests(look: &Look, now: i64, id: &str) -> Option<Vec<Line>> {
     reports.sort_by_key(|report| report.passed);
     for report in reports {
         lines.push(line(""));
-        let head = format!("{} {} {:.2}s  on {} {}", if report.passed { "*" } else { "!" }, report.test, report.seconds, report.host, report.proc);
+        let head =
+            format!("{} {} {:.2}s  on {} {}", if report.passed { "*" } else { "!" }, report.test, report.seconds, report.host, report.proc);
         lines.push(if report.passed { line(head) } else { wrong(head.trim_start_matches("! ")) });
         lines.extend(report.output.lines().take(if report.passed { 3 } else { 40 }).map(|text| line(format!("    {text}"))));
     }

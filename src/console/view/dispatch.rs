@@ -43,7 +43,13 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, id: &str, pane: &Pane) -> Option<P
     if let Some(waiting) = state.look.waits.get(id).filter(|_| dispatch.outcome.is_none()) {
         notes.insert(0, ("WAIT", waiting.line(state.now_ms), Role::Moving));
     }
-    let lines = if state.zoom { body.height } else if body.height > 34 { 12 } else { 5.min(body.height / 4) };
+    let lines = if state.zoom {
+        body.height
+    } else if body.height > 34 {
+        12
+    } else {
+        5.min(body.height / 4)
+    };
     let hosts = (pane.order.len() as u16).max(1).min(table_at.height.saturating_sub(1 + notes.len() as u16 + lines + 3).max(2));
     let rows = Rect { y: table_at.y + 1, height: hosts.min(table_at.height.saturating_sub(1)), ..table_at };
     // The pane scrolls by the height of a whole screen; here its window is smaller.

@@ -99,7 +99,16 @@ fn keys(state: &State) -> String {
         ]),
         Some(Layer::Sheet(sheet)) => {
             let back = if matches!(sheet.target, crate::deck::look::Target::Version(..)) { ".b back to it  " } else { "" };
-            format!("{back}{}", written(&[(Action::Down, "down"), (Action::Up, "up"), (Action::Copy, "copy all"), (Action::Back, "before"), (Action::Out, "back")]))
+            format!(
+                "{back}{}",
+                written(&[
+                    (Action::Down, "down"),
+                    (Action::Up, "up"),
+                    (Action::Copy, "copy all"),
+                    (Action::Back, "before"),
+                    (Action::Out, "back")
+                ])
+            )
         }
         Some(Layer::Columns(_)) => "space shows or hides  left right move it  * all as at first  enter keep  esc cancel".into(),
         Some(Layer::Text { .. }) => written(&[

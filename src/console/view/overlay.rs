@@ -146,7 +146,10 @@ pub fn help_lines() -> Vec<(Role, String)> {
     }
     lines.push((Role::Text, String::new()));
     lines.push((Role::Title, "GLYPHS  * ok  ~ moving  ! wrong  ? not seen  o off  . note  > cursor  + marked".into()));
-    lines.push((Role::Title, "LISTS   :apps :buildpacks :squads :releases [SWARM] :balancers :pools :uptests :holds :waves :audit  :columns".into()));
+    lines.push((
+        Role::Title,
+        "LISTS   :apps :buildpacks :squads :releases [SWARM] :balancers :pools :uptests :holds :waves :audit  :columns".into(),
+    ));
     lines.push((Role::Title, "VIEWS   :dash save NAME  :dash NAME  :dash default NAME (opens first)  :dash forget NAME".into()));
     lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  app:  squad:  swarm:  version:  user:  type:  since:2h  until:9:00  - all must hold".into()));
     lines

@@ -56,7 +56,8 @@ fn yaml(pen: &mut Pen<'_>, area: Rect, line: &str) {
         return;
     }
     let key = trimmed.trim_start_matches("- ");
-    let Some((before, after)) = key.split_once(':').filter(|(before, after)| !before.contains(' ') && (after.is_empty() || after.starts_with(' ')))
+    let Some((before, after)) =
+        key.split_once(':').filter(|(before, after)| !before.contains(' ') && (after.is_empty() || after.starts_with(' ')))
     else {
         pen.text(area.x, area.y, area.width, line, Role::Text);
         return;

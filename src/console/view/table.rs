@@ -3,9 +3,9 @@
 use super::{Pen, layout};
 use crate::console::rows::text::count;
 use crate::console::rows::{Cells, cells, chosen, columns, fit};
-use crate::deck::habits::Habits;
 use crate::console::state::{Kind, Pane, Sort, State};
 use crate::console::theme::Role;
+use crate::deck::habits::Habits;
 use ratatui::layout::{Position, Rect};
 
 /// A list with its rule and column names; answers where the cursor is.

@@ -193,7 +193,8 @@ pub fn member(look: &Look, number: i64, swarm: &str) -> Option<Cells> {
         State::NotStarted => 'o',
         State::Failed | State::Interrupted => '!',
     };
-    let note = dispatch.and_then(|dispatch| dispatch.fault.as_ref()).map(crate::model::Fault::line).unwrap_or_else(|| member.refused.clone());
+    let note =
+        dispatch.and_then(|dispatch| dispatch.fault.as_ref()).map(crate::model::Fault::line).unwrap_or_else(|| member.refused.clone());
     let cells = vec![
         member.swarm.clone().into(),
         state.word().into(),

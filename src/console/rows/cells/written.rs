@@ -48,8 +48,7 @@ pub fn buildpack(look: &Look, now_ms: i64, name: &str) -> Option<Cells> {
     let pack = find::buildpack(look, name)?;
     let url = without_user(&pack.url);
     let (place, pin) = url.split_once('#').map_or((url.as_str(), "-"), |(place, pin)| (place, pin));
-    let apps: Vec<&str> =
-        look.apps.iter().filter(|app| app.buildpack.as_deref() == Some(name)).map(|app| app.name.as_str()).collect();
+    let apps: Vec<&str> = look.apps.iter().filter(|app| app.buildpack.as_deref() == Some(name)).map(|app| app.name.as_str()).collect();
     let mut cells = vec![
         name.into(),
         Cell::of(pack.order.to_string(), pack.order),
