@@ -3,6 +3,10 @@
 //! The floors, from the ground up. A room may use the floors below it, never above; rooms on one
 //! floor do not know each other unless `ARCHITECTURE.md` says so. `tests/it/boundaries.rs` holds it.
 
+// The tests' own deck is the benches' too, which see the crate from outside.
+#[cfg(test)]
+extern crate self as swarmdeck;
+
 pub mod model;
 
 pub mod plan;

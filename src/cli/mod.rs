@@ -5,9 +5,11 @@ mod balancers;
 mod dispatch;
 mod history;
 mod hold;
+mod logs;
 mod moving;
 mod print;
 mod prompt;
+mod running;
 mod signals;
 mod strays;
 mod verbs;
@@ -95,7 +97,9 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Hosts { command: Some(HostCommand::RePlace { name, go }) } => moving::re_place(deck, &name, &go, format).await,
         Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
         Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
-        Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,
+        Command::Shell { target } => running::shell(deck, &target).await,
+        Command::Run(args) => running::run(deck, &args, format).await,
+        Command::Logs(args) => logs::logs(deck, &args, format).await,
         Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
         Command::Audit { who, object, verb, app, since, until, export } => {
             let wanted = history::Audit { who, object, verb, app, since, until };

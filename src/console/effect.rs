@@ -1,9 +1,11 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
 use crate::deck::habits::Habits;
+use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, EditTarget, Target, Word};
 use crate::deck::past::AuditWanted;
 use crate::deck::reading::Inquiry;
+use crate::deck::running::RunRequest;
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -131,8 +133,27 @@ pub enum Effect {
     },
     FollowLog {
         ticket: u64,
+        request: LogRequest,
+    },
+    /// What is kept of the lives of a proc that have ended.
+    LastLives {
+        ticket: u64,
         host: String,
         name: String,
+    },
+    /// Writes a new file, readable by the operator only.
+    SaveText {
+        path: String,
+        text: String,
+    },
+    /// A one-off command in the environment of a proc, or of one or all procs of a swarm.
+    Run {
+        ticket: u64,
+        request: RunRequest,
+    },
+    /// Gives the terminal to a shell, and takes it back.
+    Shell {
+        target: Target,
     },
     FollowBuild {
         ticket: u64,
@@ -174,6 +195,8 @@ pub enum Effect {
     /// Leave for the demo, which has a home of its own.
     Demo,
     Theme(String),
+    /// Takes the mouse from the terminal, or gives it back.
+    Mouse(bool),
 }
 
 impl Effect {
@@ -197,6 +220,7 @@ impl Effect {
             | Effect::Revert { .. }
             | Effect::Apply(_)
             | Effect::AddHost(_)
+            | Effect::Run { .. }
             | Effect::Demo => true,
             Effect::Host { verb, .. } => *verb != "check",
             Effect::WaitFree { supersede, .. } => *supersede,
@@ -216,6 +240,9 @@ impl Effect {
             | Effect::SaveDraft { .. }
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }
+            | Effect::LastLives { .. }
+            | Effect::SaveText { .. }
+            | Effect::Shell { .. }
             | Effect::FollowBuild { .. }
             | Effect::Stop { .. }
             | Effect::Read { .. }
@@ -224,6 +251,7 @@ impl Effect {
             | Effect::KeepHabits(_)
             | Effect::ExportAudit { .. }
             | Effect::Copy(_)
+            | Effect::Mouse(_)
             | Effect::Theme(_) => false,
         }
     }

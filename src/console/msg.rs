@@ -9,6 +9,14 @@ use crate::plan::Plan;
 use crossterm::event::KeyEvent;
 use std::sync::Arc;
 
+/// What the mouse did; it only ever looks, never acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mouse {
+    Click,
+    WheelUp,
+    WheelDown,
+}
+
 /// One thing that happened. Times are ms since the epoch by our clock.
 #[derive(Debug, Clone)]
 pub enum Msg {
@@ -18,11 +26,24 @@ pub enum Msg {
     },
     /// Text pasted in one piece (bracketed paste); never keys.
     Paste(String),
+    /// Where it was is counted from 0.
+    Mouse {
+        mouse: Mouse,
+        x: u16,
+        y: u16,
+        now_ms: i64,
+    },
     Resize(u16, u16),
     Tick {
         now_ms: i64,
     },
-    /// The frame of the state as it is was written to the terminal.
+    /// A frame of the state as it is was sent to the terminal.
+    Sent,
+    /// The terminal drew what was sent last; the state may be another by now.
+    Arrived {
+        now_ms: i64,
+    },
+    /// The terminal shows the state as it is.
     Painted {
         now_ms: i64,
     },

@@ -87,7 +87,7 @@ impl Deck {
             }
             Err(fault) => {
                 // Nothing was begun: nothing stays taken. The fault itself is what the operator needs to hear.
-                self.store.release_ports(&plan.id).await.ok();
+                self.store.give_back_unbegun(&held.lease(), &plan.id).await.ok();
                 held.release().await.ok();
                 Err(fault)
             }
@@ -117,7 +117,7 @@ impl Deck {
         }
         self.claim_pool(catalog, plan).await?;
         self.pay_change(catalog, plan, held).await?;
-        let before = self.reserve(catalog, plan).await?;
+        let before = self.reserve(catalog, plan, held).await?;
         let hands = self.hands(catalog, plan, release, held, before, true).await?;
         let mut dispatch = self.header(plan, &entry.name, why);
         let begun = Event {

@@ -23,6 +23,8 @@ const EVENTS: i64 = 1000;
 const BURST: Duration = Duration::from_millis(50);
 /// How often dispatches are looked for whose process died.
 const LEFT: Duration = Duration::from_secs(30);
+/// Every how many looks at the hosts the look is made anew though nothing on them changed.
+const ANYWAY: u32 = 15;
 /// Every how many of those rounds what is old is forgotten: an hour.
 const SWEEP: u32 = 120;
 
@@ -70,8 +72,16 @@ impl Deck {
         });
         let deck = self.clone();
         tokio::spawn(async move {
+            // What ends by the clock alone (a hold) is seen then.
+            let mut rounds = 0u32;
             loop {
-                deck.observe_all().await.ok();
+                let catalog = locked(&deck.known).clone();
+                let same = deck.observe_known(&catalog).await;
+                rounds = rounds.wrapping_add(1);
+                match same {
+                    Ok(true) if !rounds.is_multiple_of(ANYWAY) => deck.show_world().await,
+                    _ => deck.refresh_soon(),
+                }
                 tokio::select! {
                     () = tokio::time::sleep(Duration::from_secs(2)) => {}
                     () = deck.observe_now.notified() => {}
@@ -81,9 +91,19 @@ impl Deck {
         Ok(())
     }
 
+    /// Shows what the hosts say of themselves now, where nothing changed that the rest of the look is made from.
+    async fn show_world(&self) {
+        let world = self.last_world().await;
+        let version = *self.version.borrow() + 1;
+        let look = Look { version, now_ms: self.now_ms(), world, ..Look::clone(&self.look()) };
+        self.look.send_replace(Arc::new(look));
+        self.version.send_replace(version);
+    }
+
     /// Makes the look anew.
     pub async fn make_look(&self) -> Result<()> {
-        let catalog = self.catalog().await?;
+        let catalog = Arc::new(self.catalog().await?);
+        *locked(&self.known) = Arc::clone(&catalog);
         let world = self.last_world().await;
         let old = self.look();
         let mut dispatches = self.store.dispatches(None, DISPATCHES).await?;
@@ -151,10 +171,10 @@ impl Deck {
             world,
             dispatches,
             events,
-            squads: catalog.squads.into_iter().map(|entry| entry.body).collect(),
-            apps: catalog.apps.into_iter().map(|entry| entry.body).collect(),
-            buildpacks: catalog.buildpacks.into_iter().map(|entry| entry.body).collect(),
-            balancers: catalog.balancers.into_iter().map(|entry| entry.body).collect(),
+            squads: catalog.squads.iter().map(|entry| entry.body.clone()).collect(),
+            apps: catalog.apps.iter().map(|entry| entry.body.clone()).collect(),
+            buildpacks: catalog.buildpacks.iter().map(|entry| entry.body.clone()).collect(),
+            balancers: catalog.balancers.iter().map(|entry| entry.body.clone()).collect(),
             hints: locked(&self.hints).clone(),
         };
         self.look.send_replace(Arc::new(look));

@@ -49,7 +49,7 @@ impl Deck {
     }
 
     /// Port leases, and the pool as it is before, byte for byte.
-    pub(super) async fn reserve(&self, catalog: &Catalog, plan: &Plan) -> Result<Snapshot> {
+    pub(super) async fn reserve(&self, catalog: &Catalog, plan: &Plan, held: &Held) -> Result<Snapshot> {
         let mut ports: BTreeMap<String, Vec<u16>> = BTreeMap::new();
         for proc in &plan.start {
             ports.entry(catalog.host(&proc.host)?.id).or_default().push(proc.port);
@@ -60,12 +60,13 @@ impl Deck {
         for pool in &plan.other_pools {
             let opened = self.open_balancer(catalog, &pool.balancer).await?;
             let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
-            self.store.keep("pool before", &format!("{}/{}", plan.id, pool.place()), &before, self.now_ms()).await?;
+            let name = format!("{}/{}", plan.id, pool.place());
+            self.store.keep_under(&held.lease(), "pool before", &name, &before, self.now_ms()).await?;
         }
         let Some(pool) = &plan.pool else { return Ok(Snapshot::default()) };
         let opened = self.open_change(catalog, pool, |link| link).await?;
         let before = Snapshot::of(&opened.balancer.nodes(&pool.pool).await?);
-        self.store.keep("pool before", &plan.id, &before, self.now_ms()).await?;
+        self.store.keep_under(&held.lease(), "pool before", &plan.id, &before, self.now_ms()).await?;
         self.owe_pool(plan).await?;
         Ok(before)
     }

@@ -18,6 +18,7 @@ mod journal;
 mod leasing;
 mod listing;
 pub mod lists;
+pub mod logs;
 pub mod look;
 mod looking;
 mod making_ready;
@@ -32,6 +33,8 @@ mod proc_verbs;
 pub mod reading;
 mod renames;
 mod retiring;
+pub mod running;
+mod shells;
 mod strays;
 pub mod verbs;
 pub mod wave;
@@ -130,6 +133,8 @@ pub struct Inner {
     observe_now: Notify,
     /// Dispatches of the past that somebody looks at, the last one last.
     attended: Mutex<std::collections::VecDeque<String>>,
+    /// What was written down when the look was last made.
+    known: Mutex<Arc<Catalog>>,
 }
 
 impl Deck {
@@ -175,6 +180,7 @@ impl Deck {
             releases: Mutex::default(),
             observe_now: Notify::new(),
             attended: Mutex::default(),
+            known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))
     }

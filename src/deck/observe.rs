@@ -79,6 +79,13 @@ impl Deck {
         Ok(())
     }
 
+    /// Asks everything; whether it is as it was, but for what moves by itself.
+    pub(super) async fn observe_known(&self, catalog: &Catalog) -> Result<bool> {
+        let before = self.last_world().await;
+        let after = self.observe(catalog, None).await?;
+        Ok(is_same(&before, &after))
+    }
+
     /// One host, now.
     pub(super) async fn observe_host(&self, catalog: &Catalog, host: &Host) -> Result<HostSeen> {
         let seen = self.ask_hosts(catalog, std::slice::from_ref(host)).await?.pop();
@@ -138,12 +145,29 @@ fn is_news(before: Option<&HostSeen>, kept: Option<&HostSeen>, now: &HostSeen) -
     now.asked_ms - kept.asked_ms >= KEPT_FOR || before.is_none_or(|before| still(before) != still(now))
 }
 
+/// Whether nothing changed in between but what moves by itself.
+fn is_same(before: &World, after: &World) -> bool {
+    let routed = |host: &HostSeen| host.procs.iter().map(|proc| proc.routed).collect::<Vec<_>>();
+    let pools = |world: &World| {
+        let mut pools = world.pools.clone();
+        for host in pools.iter_mut().flat_map(|pool| &mut pool.hosts) {
+            host.connections.clear();
+        }
+        pools.sort_by(|one, other| (&one.balancer, &one.pool).cmp(&(&other.balancer, &other.pool)));
+        pools
+    };
+    before.hosts.len() == after.hosts.len()
+        && before.hosts.values().zip(after.hosts.values()).all(|(one, other)| still(one) == still(other) && routed(one) == routed(other))
+        && pools(before) == pools(after)
+}
+
 /// A host without what moves by itself.
 fn still(host: &HostSeen) -> HostSeen {
     let mut still =
         HostSeen { asked_ms: 0, seen_ms: 0, load: None, memory_total: None, memory_free: None, disk_free: None, ..host.clone() };
     for proc in &mut still.procs {
         (proc.now, proc.description, proc.routed) = (0, String::new(), None);
+        (proc.cpu_percent, proc.rss_bytes, proc.cpu) = (None, None, None);
     }
     still
 }

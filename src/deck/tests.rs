@@ -328,7 +328,7 @@ async fn who_is_at_a_swarm_is_waited_for_visibly_and_what_nobody_carries_is_not_
     let mut left: Dispatch = deck.header(&plan, &plan.swarm, "");
     left.outcome = Some(crate::model::record::Outcome::Interrupted);
     let held = deck.acquire(&format!("swarm/{}", plan.swarm_id), "", &left.id, 0).await.unwrap();
-    deck.reserve(&deck.catalog().await.unwrap(), &plan).await.unwrap();
+    deck.reserve(&deck.catalog().await.unwrap(), &plan, &held).await.unwrap();
     deck.store.create_dispatch(&mut left, &held.lease(), &[]).await.unwrap();
     held.release().await.unwrap();
     let next = planned(&deck, Vec::new()).await;

@@ -53,6 +53,23 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps a value, as long as the lease is ours: what somebody else began meanwhile rests on what they kept.
+    pub async fn keep_under<T: serde::Serialize>(&self, lease: &Lease, kind: &str, name: &str, value: &T, now_ms: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        write.hold(lease).await?;
+        write.keep(kind, name, &super::body(value)?, now_ms).await?;
+        write.commit().await
+    }
+
+    /// Gives the ports of a dispatch back that was not begun after all. Refused when the lease is not ours any more.
+    pub async fn give_back_unbegun(&self, lease: &Lease, dispatch_id: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        write.hold(lease).await?;
+        let query = "DELETE FROM port_leases WHERE dispatch_id = $1 AND dispatch_id NOT IN (SELECT id FROM dispatches)";
+        sqlx::query(query).bind(dispatch_id.to_string()).execute(&mut *write.tx).await.map_err(super::written)?;
+        write.commit().await
+    }
+
     /// One entry of the journal. Refused when somebody else holds the lease or raised its epoch: then nothing more may be done.
     /// A dispatch that ends `done` makes its release the one that the swarm runs; one that ends gives its ports back, and never
     /// becomes one that has not ended.

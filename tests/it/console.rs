@@ -191,7 +191,7 @@ fn a_dispatch_outlives_the_screen_however_it_goes() {
     ended_done(2, "v2");
 
     // The screen panics: the terminal is restored, what happened is said, the dispatch is finished.
-    let (mut terminal, hold) = under_way(3, "v1", &[BINARY], &[("SWARMDECK_TEST_PANIC", "screen".into())]);
+    let (mut terminal, hold) = under_way(3, "v1", &[BINARY], &[("SWARMDECK_TEST_PANIC", "view".into())]);
     terminal.press("?");
     until(Duration::from_secs(60), "it is said what happened", || terminal.written().contains("SWARMDECK_TEST_PANIC"));
     drop(hold);
@@ -314,7 +314,7 @@ fn left_going_a_dispatch_is_seen_live_by_the_next_console_which_undoes_it() {
 }
 
 /// A directory with a document of one swarm on this machine; nothing runs.
-fn small() -> tempfile::TempDir {
+pub fn small() -> tempfile::TempDir {
     let directory = tempfile::Builder::new().prefix("console-").tempdir().unwrap();
     fs::create_dir(directory.path().join("user")).unwrap();
     let document = "apps: [{name: shop, repo: {url: /nowhere.git, type: git}}]\n\
@@ -325,7 +325,7 @@ fn small() -> tempfile::TempDir {
 }
 
 /// Applies it from the welcome screen.
-fn applied(terminal: &mut Terminal, directory: &tempfile::TempDir) {
+pub fn applied(terminal: &mut Terminal, directory: &tempfile::TempDir) {
     terminal.shows("Nothing is written down here yet.");
     terminal.press(&format!(":apply {}", directory.path().join("d.yaml").display()));
     terminal.line(&["d.yaml", "asks"]);
@@ -335,7 +335,7 @@ fn applied(terminal: &mut Terminal, directory: &tempfile::TempDir) {
     terminal.shows("shop-prod-web");
 }
 
-fn small_console(directory: &tempfile::TempDir, more: &[(&str, String)]) -> Terminal {
+pub fn small_console(directory: &tempfile::TempDir, more: &[(&str, String)]) -> Terminal {
     let place = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let mut env = vec![("SWARMDECK_HOME", place("home")), ("HOME", place("user"))];
     env.extend(more.iter().cloned());

@@ -31,7 +31,7 @@ const SWARMS: &[Column] = &[
     column("VERSION", 11, 1, 4),
     column("NOT LIVE YET", 16, 2, 1),
     right("LAST", 4, 2),
-    column("  RELEASE", 10, 0, 12),
+    column("RELEASE", 8, 0, 12),
     column("POOL", 16, 1, 11),
     column("SQUAD", 9, 1, 13),
     column("INGREDIENTS", 14, 1, 14),
@@ -62,10 +62,12 @@ const PROCS: &[Column] = &[
     column("PID", 7, 0, 3),
     column("UP", 4, 0, 1),
     column("POOL", 5, 0, 1),
-    column("RESTARTS", 9, 0, 10),
-    column("UPTEST", 8, 0, 11),
-    column("OWNER", 8, 0, 12),
-    column("NAME", 24, 2, 13),
+    right("CPU", 5, 10),
+    right("RSS", 6, 10),
+    column("RESTARTS", 9, 0, 11),
+    column("UPTEST", 8, 0, 12),
+    column("OWNER", 8, 0, 13),
+    column("NAME", 24, 2, 14),
 ];
 const BUILDS: &[Column] = &[
     column("APP", 14, 1, 0),
@@ -87,7 +89,7 @@ const DISPATCHES: &[Column] = &[
     right("WHEN", 4, 0),
     right("TOOK", 8, 10),
     right("OWED", 6, 11),
-    column("  WHY", 20, 4, 12),
+    column("WHY", 20, 4, 12),
 ];
 const INGREDIENTS: &[Column] =
     &[column("INGREDIENT", 20, 1, 0), column("KEYS", 6, 0, 0), column("USED BY", 37, 3, 1), column("BY", 9, 0, 2), right("SAVED", 5, 0)];
@@ -245,6 +247,9 @@ const TREE: &[Column] = &[
     right("LAST", 5, 3),
 ];
 
+/// Between a column that is set to the right and the one after it.
+const GAP: u16 = 2;
+
 /// The columns of a kind.
 pub fn columns(kind: Kind) -> &'static [Column] {
     match kind {
@@ -279,7 +284,7 @@ pub fn columns(kind: Kind) -> &'static [Column] {
 pub fn chosen(kind: Kind, habits: &Habits) -> Vec<(usize, Column)> {
     let all = columns(kind);
     let wanted = habits.columns.get(kind.word()).map(Vec::as_slice).unwrap_or_default();
-    let number = |title: &String| all.iter().position(|column| column.title.trim() == title.as_str());
+    let number = |title: &String| all.iter().position(|column| column.title == title.as_str());
     let picked: Vec<(usize, Column)> = wanted.iter().filter_map(number).filter_map(|number| Some((number, *all.get(number)?))).collect();
     if picked.is_empty() { all.iter().copied().enumerate().collect() } else { picked }
 }
@@ -287,11 +292,15 @@ pub fn chosen(kind: Kind, habits: &Habits) -> Vec<(usize, Column)> {
 /// Which columns fit, as (number of the column, its place from the left, its width).
 pub fn fit(columns: &[(usize, Column)], width: u16) -> Vec<(usize, u16, u16)> {
     let mut kept: Vec<(usize, Column)> = columns.to_vec();
-    while kept.iter().map(|(_, column)| column.width).sum::<u16>() > width {
+    let gap = |place: usize, column: &Column, all: usize| if column.right && place + 1 < all { GAP } else { 0 };
+    let wide = |kept: &[(usize, Column)]| {
+        kept.iter().enumerate().map(|(place, (_, column))| column.width + gap(place, column, kept.len())).sum::<u16>()
+    };
+    while wide(&kept) > width {
         let Some(worst) = kept.iter().map(|(_, column)| column.drop).max().filter(|drop| *drop > 0) else { break };
         kept.retain(|(_, column)| column.drop != worst);
     }
-    let spare = width.saturating_sub(kept.iter().map(|(_, column)| column.width).sum());
+    let spare = width.saturating_sub(wide(&kept));
     let shares: u16 = kept.iter().map(|(_, column)| column.flex).sum();
     let mut x = 0u16;
     let mut given = 0u16;
@@ -306,7 +315,7 @@ pub fn fit(columns: &[(usize, Column)], width: u16) -> Vec<(usize, u16, u16)> {
         given += share;
         let wide = (column.width + share).min(width.saturating_sub(x));
         placed.push((*number, x, wide));
-        x += wide;
+        x += wide + gap(place, column, kept.len());
     }
     placed
 }

@@ -170,8 +170,10 @@ fn by_column(look: &Look, column: usize, a: &Row<'_>, b: &Row<'_>) -> Ordering {
         6 => x.pid.cmp(&y.pid),
         7 => x.uptime().cmp(&y.uptime()),
         8 => x.routed.cmp(&y.routed),
-        9 => restarts(x).cmp(&restarts(y)),
-        10 | 11 => x.owner.cmp(&y.owner),
+        9 => x.cpu_percent.cmp(&y.cpu_percent),
+        10 => x.rss_bytes.cmp(&y.rss_bytes),
+        11 => restarts(x).cmp(&restarts(y)),
+        12 | 13 => x.owner.cmp(&y.owner),
         _ => natural(&x.name, &y.name),
     }
 }

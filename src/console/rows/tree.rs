@@ -135,7 +135,7 @@ pub fn cells(look: &Look, now_ms: i64, pane: &Pane, target: &Target) -> Option<C
             let swarms: Vec<&SwarmLook> = look.swarms.iter().filter(|swarm| swarm.app == *name).collect();
             let worst = swarms.iter().min_by_key(|swarm| swarm_rank(swarm.state))?;
             let (ready, size) = swarms.iter().fold((0, 0), |(ready, size), swarm| (ready + swarm.ready, size + swarm.size));
-            let count = format!("{} swarms", swarms.len());
+            let count = if swarms.len() == 1 { "1 swarm".to_string() } else { format!("{} swarms", swarms.len()) };
             let last = swarms.iter().map(|swarm| swarm.last_ms).max().unwrap_or(0);
             Some(row(
                 worst.state.glyph(),

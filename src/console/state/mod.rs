@@ -2,16 +2,18 @@
 
 mod field;
 mod layer;
+mod log;
 mod pane;
 mod place;
 
 pub use field::Field;
 pub use layer::{
-    Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, LogLayer, LogSource, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer,
-    Sheet, TextKind, verbs_on,
+    Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, Sheet, TextKind,
+    verbs_on,
 };
+pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
 pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
-pub use place::{Place, Travel};
+pub use place::{Peek, Place, Travel};
 
 use crate::deck::habits::Habits;
 use crate::deck::look::{Look, Target};
@@ -21,6 +23,8 @@ use std::sync::Arc;
 
 /// How long a confirm is deaf after its frame was written, ms (DESIGN part 6).
 pub const DEAF_MS: i64 = 300;
+/// Stands for when a frame was drawn that is on its way to the terminal.
+pub const SENT: i64 = i64::MAX / 2;
 /// How long rows keep their order after a key, ms.
 pub const STILL_MS: i64 = 1000;
 
@@ -61,8 +65,11 @@ pub struct State {
     /// Whether the focused pane has the dash for itself.
     pub zoom: bool,
     pub travel: Travel,
+    pub peek: Peek,
     /// The question for versions whose answer opens a list.
     pub history_ticket: u64,
+    /// Whether the mouse is ours; off, the terminal selects with it.
+    pub mouse: bool,
 }
 
 impl State {
@@ -90,7 +97,9 @@ impl State {
             habits,
             zoom: false,
             travel: Travel::default(),
+            peek: Peek::default(),
             history_ticket: 0,
+            mouse: false,
         }
     }
 

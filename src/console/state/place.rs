@@ -1,6 +1,7 @@
 //! Where somebody was: a tab and the screens over it, so that `[` and `]` lead back and forth.
 
-use super::{Layer, Pane, Slot, State, Tab};
+use super::{Layer, LogLayer, Pane, Slot, State, Tab};
+use crate::deck::look::Target;
 
 /// How many places are remembered.
 const REMEMBERED: usize = 50;
@@ -12,6 +13,22 @@ pub struct Place {
     pub focus: Slot,
     /// Lists, texts and dispatches; what is followed or asked cannot be gone back to.
     pub layers: Vec<Layer>,
+}
+
+/// The log beside a wide dash.
+#[derive(Debug, Clone)]
+pub struct Peek {
+    /// What the cursor rests on; nothing where nothing is followed.
+    pub target: Target,
+    /// Since when it does, ms.
+    pub since_ms: i64,
+    pub log: Option<Box<LogLayer>>,
+}
+
+impl Default for Peek {
+    fn default() -> Peek {
+        Peek { target: Target::Nothing, since_ms: 0, log: None }
+    }
 }
 
 /// The places before and after this one, the nearest last.

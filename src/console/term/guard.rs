@@ -1,16 +1,40 @@
-//! Enters the terminal's full screen and always leaves it: on drop, on panic, before a suspend; twice does no harm.
+//! Enters the terminal's full screen and always leaves it: on drop, on panic, before a suspend or a child; twice does no harm.
 
-use super::writer::write_now;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use super::writer::{screen, write_now};
+use super::{keyboard, pace};
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use std::io::{IsTerminal, Result};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
-static ENTERED: AtomicBool = AtomicBool::new(false);
+static STATE: Mutex<State> = Mutex::new(State { entered: false, before: None, mouse: false, owed: None });
+/// Rung when the terminal was restored, by whomever.
+static LEFT: Notify = Notify::const_new();
 static HOOK: Once = Once::new();
+
+struct State {
+    entered: bool,
+    /// The line settings from before.
+    before: Option<Termios>,
+    /// Whether the mouse is ours while we are in.
+    mouse: bool,
+    /// How long answers of the terminal may still take that nobody else should get.
+    owed: Option<Duration>,
+}
+
+fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Alternate screen, bracketed paste, cleared.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[2J";
-/// End a synchronized update, plain style, no paste brackets, cursor, the screen from before.
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+/// What a child that was killed may have left: cursor and keypad keys, mouse, focus, wrap, insert mode, letters, region, modified keys.
+const CLEAN: &[u8] = b"\x1b[?1l\x1b>\x1b[?1000;1002;1003;1004;1006l\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[r\x1b[>4m\x1b[0 q";
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+/// End a synchronized update, the whole screen as region, plain style, no mouse, no paste brackets, cursor, the screen from before.
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[r\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// Holds the terminal in full screen while it lives.
 #[derive(Debug)]
@@ -21,7 +45,10 @@ impl Guard {
     ///
     /// # Errors
     /// There is no terminal.
-    pub fn enter() -> std::io::Result<Guard> {
+    pub fn enter() -> Result<Guard> {
+        if !std::io::stdout().is_terminal() {
+            return Err(std::io::Error::other("standard output is no terminal"));
+        }
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -30,18 +57,36 @@ impl Guard {
             }));
         });
         let guard = Guard(());
-        guard.resume()?;
+        guard.resume(true)?;
         Ok(guard)
     }
 
-    /// Enters again after [`Guard::release`].
+    /// Enters again after [`Guard::release`]. What the line settings are now comes back in the end only where they are `theirs`: a shell's that
+    /// continues us, not those of a child that may have been killed.
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn resume(&self) -> std::io::Result<()> {
-        crossterm::terminal::enable_raw_mode()?;
-        ENTERED.store(true, Ordering::SeqCst);
-        write_now(ENTER)
+    pub fn resume(&self, theirs: bool) -> Result<()> {
+        let terminal = keyboard::terminal()?;
+        let mut bytes = Vec::new();
+        {
+            let mut state = state();
+            if theirs || state.before.is_none() {
+                state.before = Some(tcgetattr(terminal)?);
+            } else {
+                bytes.extend_from_slice(CLEAN);
+            }
+            if let Some(mut raw) = state.before.clone() {
+                cfmakeraw(&mut raw);
+                tcsetattr(terminal, SetArg::TCSANOW, &raw)?;
+            }
+            state.entered = true;
+            bytes.extend_from_slice(ENTER);
+            if state.mouse {
+                bytes.extend_from_slice(MOUSE_ON);
+            }
+        }
+        write_now(&bytes)
     }
 
     /// Leaves for a while: a suspend, an editor.
@@ -51,20 +96,82 @@ impl Guard {
 
     /// Whether a panic took the terminal from us.
     pub fn is_lost(&self) -> bool {
-        !ENTERED.load(Ordering::SeqCst)
+        !state().entered
+    }
+
+    /// Waits until it is.
+    pub async fn lost(&self) {
+        loop {
+            let rung = LEFT.notified();
+            if self.is_lost() {
+                return;
+            }
+            rung.await;
+        }
+    }
+
+    /// Has a frame written, unless the terminal is not ours any more.
+    pub fn show(&self, bytes: Vec<u8>) {
+        let state = state();
+        if state.entered {
+            screen().send(bytes);
+        }
+    }
+
+    /// Says how long answers may take that are still to come; none: none are.
+    pub fn owe(&self, owed: Option<Duration>) {
+        state().owed = owed;
+    }
+
+    /// Takes the mouse from the terminal, or gives it back.
+    pub fn mouse(&self, ours: bool) {
+        let mut state = state();
+        state.mouse = ours;
+        if state.entered {
+            screen().send(if ours { MOUSE_ON } else { MOUSE_OFF }.to_vec());
+        }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         restore();
+        state().mouse = false;
     }
 }
 
 fn restore() {
-    if ENTERED.swap(false, Ordering::SeqCst) {
-        // The terminal may be gone; there is nobody left to tell.
-        let _ = write_now(LEAVE);
-        let _ = crossterm::terminal::disable_raw_mode();
+    let (before, owed) = {
+        let mut state = state();
+        if !std::mem::take(&mut state.entered) {
+            return;
+        }
+        // Under the lock: no frame comes after it.
+        screen().send(LEAVE.to_vec());
+        (state.before.clone(), state.owed.take())
+    };
+    LEFT.notify_waiters();
+    // The terminal may be gone; there is nobody left to tell.
+    let written = write_now(&[]);
+    if let (Ok(()), Some(patience)) = (written, owed) {
+        drain(patience);
+    }
+    if let (Some(before), Ok(terminal)) = (before, keyboard::terminal()) {
+        let _ = tcsetattr(terminal, SetArg::TCSANOW, &before);
+    }
+}
+
+/// Takes the answer that is on its way, so that it is not typed to whoever comes next.
+fn drain(patience: Duration) {
+    let (end, mut seen) = (Instant::now() + patience, Vec::new());
+    while Instant::now() < end {
+        match keyboard::read() {
+            Ok(bytes) if bytes.is_empty() => std::thread::sleep(Duration::from_millis(2)),
+            Ok(bytes) => seen.extend(bytes),
+            Err(_) => return,
+        }
+        if seen.windows(pace::ANSWER.len()).any(|window| window == pace::ANSWER) {
+            return;
+        }
     }
 }

@@ -1,15 +1,21 @@
-//! The terminal: entered and left without a trace, and written to once per frame.
+//! The terminal: entered and left without a trace, written to once per frame and no faster than it draws, read byte by byte.
 
 mod external;
 mod guard;
+mod ink;
+mod keyboard;
+mod pace;
+mod parse;
 mod screen;
-mod tail;
+mod scroll;
 mod writer;
 
 pub use external::edit;
 pub use guard::Guard;
+pub use keyboard::Keyboard;
+pub use pace::{Pace, QUERY};
+pub use parse::{LOCAL, Parser, REMOTE, Typed};
 pub use screen::Screen;
-pub use tail::{LOCAL, REMOTE, Tail, Typed};
 pub use writer::screen;
 
 use base64::Engine;

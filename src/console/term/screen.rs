@@ -1,32 +1,38 @@
-//! Two buffers and their difference: nothing changed means no bytes, anything else is one write.
+//! Two buffers and their difference: nothing changed means no bytes, rows that moved are moved by the terminal, anything else is one write.
 
-use ratatui::buffer::Buffer;
+use super::ink::{Ink, Look};
+use super::scroll;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier};
-use std::fmt::Write;
 use unicode_width::UnicodeWidthStr;
 
-/// Above this many bytes a frame is wrapped in a synchronized update (mode 2026).
-const SYNC_ABOVE: usize = 200;
+/// Above this many bytes a frame is wrapped in a synchronized update (mode 2026); a scroll with its new row stays below.
+const SYNC_ABOVE: usize = 400;
+/// How many regions of one frame are moved.
+const SCROLLS: usize = 4;
+/// Blank cells in a row from which erasing them is shorter than writing them.
+const ERASE_FROM: usize = 5;
+/// Cells that are written again where that is no longer than going over them.
+const GAP: u16 = 3;
 
-type Look = (Color, Color, Modifier);
+/// What can be seen of a blank cell.
+const ON_BLANK: Modifier = Modifier::REVERSED.union(Modifier::UNDERLINED).union(Modifier::CROSSED_OUT);
 
 /// What the terminal shows, as far as we know.
 #[derive(Debug)]
 pub struct Screen {
     shown: Buffer,
     next: Buffer,
-    /// The style that the terminal is in; none when unknown.
-    look: Option<Look>,
-    /// Where the terminal's cursor is, and whether it can be seen.
-    at: Option<Position>,
+    ink: Ink,
+    /// Whether the cursor can be seen.
     seen: Option<bool>,
     fresh: bool,
 }
 
 impl Screen {
     pub fn new(area: Rect) -> Screen {
-        Screen { shown: Buffer::empty(area), next: Buffer::empty(area), look: None, at: None, seen: None, fresh: true }
+        Screen { shown: Buffer::empty(area), next: Buffer::empty(area), ink: Ink::default(), seen: None, fresh: true }
     }
 
     /// Forgets what is shown, after a resize or when somebody else wrote to the terminal.
@@ -38,151 +44,96 @@ impl Screen {
     pub fn frame(&mut self, draw: impl FnOnce(&mut Buffer) -> Option<Position>) -> Vec<u8> {
         self.next.reset();
         let cursor = draw(&mut self.next);
-        let mut out = String::new();
+        calm(&mut self.next);
         if std::mem::take(&mut self.fresh) {
-            out.push_str("\x1b[0m\x1b[2J");
-            self.look = Some((Color::Reset, Color::Reset, Modifier::empty()));
+            self.ink.clear();
         }
-        let right = self.next.area.right();
-        for (x, y, cell) in self.shown.diff(&self.next) {
-            move_to(&mut out, &mut self.at, x, y);
-            let look = (cell.fg, cell.bg, cell.modifier);
-            if self.look != Some(look) {
-                style(&mut out, look);
-                self.look = Some(look);
-            }
-            out.push_str(cell.symbol());
-            let end = x.saturating_add(u16::try_from(cell.symbol().width().max(1)).unwrap_or(1));
-            // In the last column terminals wait with the wrap: where the cursor is, is anybody's guess.
-            self.at = (end < right).then_some(Position::new(end, y));
+        for _ in 0..SCROLLS {
+            let Some(found) = scroll::find(&self.shown, &self.next) else { break };
+            self.ink.scroll(found);
+            scroll::apply(&mut self.shown, found);
         }
+        write(&mut self.ink, &self.shown, &self.next);
         match cursor {
             Some(at) => {
-                if self.at != Some(at) {
-                    move_to(&mut out, &mut self.at, at.x, at.y);
-                }
+                self.ink.go(at.x, at.y);
                 if self.seen != Some(true) {
-                    out.push_str("\x1b[?25h");
+                    self.ink.raw("\x1b[?25h");
                     self.seen = Some(true);
                 }
             }
             None if self.seen != Some(false) => {
-                out.push_str("\x1b[?25l");
+                self.ink.raw("\x1b[?25l");
                 self.seen = Some(false);
             }
             None => {}
         }
         std::mem::swap(&mut self.shown, &mut self.next);
-        if out.len() > SYNC_ABOVE {
-            out = format!("\x1b[?2026h{out}\x1b[?2026l");
-        }
-        out.into_bytes()
+        let out = self.ink.take();
+        if out.len() > SYNC_ABOVE { format!("\x1b[?2026h{out}\x1b[?2026l").into_bytes() } else { out.into_bytes() }
     }
 }
 
-fn move_to(out: &mut String, at: &mut Option<Position>, x: u16, y: u16) {
-    let wanted = Position::new(x, y);
-    // Writing to a String cannot fail.
-    let _ = match *at {
-        Some(now) if now == wanted => Ok(()),
-        Some(now) if now.y == y && now.x < x && x - now.x == 1 => write!(out, "\x1b[C"),
-        Some(now) if now.y == y && now.x < x => write!(out, "\x1b[{}C", x - now.x),
-        _ => write!(out, "\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1),
-    };
-    *at = Some(wanted);
+/// Writes what differs.
+fn write(ink: &mut Ink, shown: &Buffer, next: &Buffer) {
+    let right = next.area.right();
+    let updates = shown.diff(next);
+    let mut rest = updates.as_slice();
+    while let Some(((x, y, cell), after)) = rest.split_first() {
+        let (x, y) = (*x, *y);
+        if **cell == Cell::EMPTY {
+            let blank = |(at, row, cell): &(u16, u16, &Cell), x: u16| (*at, *row) == (x, y) && **cell == Cell::EMPTY;
+            let run = rest.iter().zip(x..right).take_while(|(update, x)| blank(update, *x)).count();
+            let in_row = rest.iter().take_while(|(_, row, _)| *row == y).count();
+            let to_end = in_row >= 3 && (x..right).all(|x| next.cell((x, y)).is_some_and(|cell| *cell == Cell::EMPTY));
+            if to_end || run >= ERASE_FROM {
+                ink.go(x, y);
+                ink.erase(run, to_end);
+                rest = rest.get(if to_end { in_row } else { run }..).unwrap_or_default();
+                continue;
+            }
+        }
+        over(ink, next, x, y);
+        ink.go(x, y);
+        ink.put(cell.symbol(), look(cell), right);
+        rest = after;
+    }
 }
 
-/// One whole SGR: we never leave it to a backend, so `NO_COLOR` keeps reverse, bold and underline.
-fn style(out: &mut String, (fg, bg, modifier): Look) {
-    out.push_str("\x1b[0");
-    for (flag, code) in [
-        (Modifier::BOLD, 1),
-        (Modifier::DIM, 2),
-        (Modifier::ITALIC, 3),
-        (Modifier::UNDERLINED, 4),
-        (Modifier::SLOW_BLINK, 5),
-        (Modifier::RAPID_BLINK, 6),
-        (Modifier::REVERSED, 7),
-        (Modifier::HIDDEN, 8),
-        (Modifier::CROSSED_OUT, 9),
-    ] {
-        if modifier.contains(flag) {
-            let _ = write!(out, ";{code}");
+/// Goes over a short gap by writing again what stands there, where that needs no other style.
+fn over(ink: &mut Ink, next: &Buffer, x: u16, y: u16) {
+    let Some(at) = ink.at.filter(|at| at.y == y && at.x < x && x - at.x <= GAP) else { return };
+    let plain = |cell: &Cell| cell.symbol().len() == 1 && Some(look(cell)) == ink.look;
+    if (at.x..x).all(|x| next.cell((x, y)).is_some_and(plain)) {
+        for cell in (at.x..x).filter_map(|x| next.cell((x, y))) {
+            ink.put(cell.symbol(), look(cell), next.area.right());
         }
     }
-    color(out, fg, 30);
-    color(out, bg, 40);
-    out.push('m');
 }
 
-fn color(out: &mut String, color: Color, base: u8) {
-    let number = match color {
-        Color::Reset => return,
-        Color::Black => 0,
-        Color::Red => 1,
-        Color::Green => 2,
-        Color::Yellow => 3,
-        Color::Blue => 4,
-        Color::Magenta => 5,
-        Color::Cyan => 6,
-        Color::Gray => 7,
-        Color::DarkGray => 60,
-        Color::LightRed => 61,
-        Color::LightGreen => 62,
-        Color::LightYellow => 63,
-        Color::LightBlue => 64,
-        Color::LightMagenta => 65,
-        Color::LightCyan => 66,
-        Color::White => 67,
-        Color::Indexed(number) => {
-            let _ = write!(out, ";{};5;{number}", base + 8);
-            return;
+fn look(cell: &Cell) -> Look {
+    (cell.fg, cell.bg, cell.modifier)
+}
+
+/// Takes from blank cells what cannot be seen of them, so that it is never written; a wide character whose other half was drawn over is gone.
+fn calm(buffer: &mut Buffer) {
+    let width = usize::from(buffer.area.width).max(1);
+    for row in buffer.content.chunks_mut(width) {
+        let mut after_is_blank = false;
+        for cell in row.iter_mut().rev() {
+            cell.underline_color = Color::Reset;
+            if cell.symbol().len() > 1 && !after_is_blank && cell.symbol().width() > 1 {
+                cell.set_symbol(" ");
+            }
+            after_is_blank = cell.symbol() == " ";
+            if after_is_blank && cell.modifier.intersection(ON_BLANK).is_empty() {
+                cell.fg = Color::Reset;
+                cell.modifier = Modifier::empty();
+            }
         }
-        Color::Rgb(r, g, b) => {
-            let _ = write!(out, ";{};2;{r};{g};{b}", base + 8);
-            return;
-        }
-    };
-    let _ = write!(out, ";{}", base + number);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ratatui::style::Style;
-
-    #[test]
-    fn an_identical_frame_is_no_bytes_and_a_terminal_shows_what_was_drawn() {
-        let area = Rect::new(0, 0, 20, 4);
-        let mut screen = Screen::new(area);
-        let mut terminal = vt100::Parser::new(4, 20, 0);
-        let mut paint = |screen: &mut Screen, text: &str, cursor: Option<Position>| {
-            let bytes = screen.frame(|buffer| {
-                buffer.set_stringn(2, 1, text, 18, Style::new().fg(Color::Red).add_modifier(Modifier::REVERSED));
-                cursor
-            });
-            terminal.process(&bytes);
-            (bytes.len(), terminal.screen().contents(), terminal.screen().cursor_position())
-        };
-        let (_, contents, at) = paint(&mut screen, "hello wörld 日本", Some(Position::new(0, 1)));
-        assert_eq!((contents.trim_end(), at), ("\n  hello wörld 日本", (1, 0)));
-        assert_eq!(paint(&mut screen, "hello wörld 日本", Some(Position::new(0, 1))).0, 0);
-        let (bytes, contents, _) = paint(&mut screen, "hello wOrld 日本", Some(Position::new(0, 1)));
-        assert!(bytes < 40, "{bytes}");
-        assert_eq!(contents.trim_end(), "\n  hello wOrld 日本");
-        let (_, contents, _) = paint(&mut screen, "12345678901234567890", None);
-        assert_eq!(contents.trim_end(), "\n  123456789012345678");
-        assert_eq!(paint(&mut screen, "12345678901234567890", None).0, 0);
-    }
-
-    #[test]
-    fn reverse_survives_without_colours() {
-        let mut screen = Screen::new(Rect::new(0, 0, 5, 1));
-        let bytes = screen.frame(|buffer| {
-            buffer.set_stringn(0, 0, "x", 1, Style::new().add_modifier(Modifier::REVERSED));
-            None
-        });
-        let text = String::from_utf8(bytes).unwrap();
-        assert!(text.contains("\x1b[0;7mx"), "{text:?}");
-    }
-}
+#[path = "screen_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
-mod fixture;
+mod fake;
+pub mod fixture;
 mod frames;
 mod random;
 mod seeing;

@@ -4,7 +4,9 @@ use super::fixture::{NOW, frame, look, plan, state, versions};
 use crate::console::effect::Effect;
 use crate::console::keys::{BINDINGS, parse_key};
 use crate::console::msg::Msg;
+use crate::console::rows::find;
 use crate::console::state::{Layer, State};
+use crate::console::term::{LOCAL, Parser, Typed};
 use crate::console::theme::Depth;
 use crate::console::update::update;
 use crate::deck::StrayPlan;
@@ -13,6 +15,7 @@ use crate::model::Fault;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn keys() -> Vec<KeyEvent> {
     let mut keys: Vec<KeyEvent> =
@@ -59,55 +62,194 @@ fn answer(state: &mut State, effects: &[Effect]) {
     }
 }
 
-/// Plays keys; with `painted` false no frame ever reaches the terminal.
-fn play(seed: u64, count: usize, painted: bool) -> usize {
-    let keys = keys();
-    let mut dice = Dice(seed);
-    let mut state = state(80, 24);
-    let mut changes = 0;
-    for number in 0..count {
-        let now_ms = state.now_ms + dice.roll(700) as i64;
-        if painted && dice.roll(2) == 0 {
-            let at = state.now_ms;
-            update(&mut state, Msg::Painted { now_ms: at });
-        }
-        if dice.roll(40) == 0 {
-            update(&mut state, Msg::Paste("y\ny .!y dispatch".into()));
-        }
-        if dice.roll(50) == 0 {
-            let mut moved = look();
-            moved.swarms.rotate_left(dice.roll(9));
-            moved.version = number as u64;
-            update(&mut state, Msg::Look(Arc::new(moved)));
-        }
-        let key = keys[dice.roll(keys.len())];
-        let seen = match state.layers.last() {
-            Some(Layer::Confirm(confirm)) => confirm.painted_ms.is_some_and(|at| now_ms >= at + 300),
-            Some(Layer::Plan(plan)) => plan.plan.is_some() && plan.painted_ms.is_some_and(|at| now_ms >= at + 300),
+/// What a terminal may send at once: keys, sequences, pastes, the mouse, answers.
+fn bytes_of(keys: &[KeyEvent], dice: &mut Dice) -> Vec<u8> {
+    const SEQUENCES: [&str; 14] = [
+        "\x1b[A",
+        "\x1b[B",
+        "\x1b[C",
+        "\x1b[D",
+        "\x1bOB",
+        "\x1b[5~",
+        "\x1b[6~",
+        "\x1b[Z",
+        "\x1b[1;5D",
+        "\x1bOP",
+        "\x1b",
+        "\x1b[0n",
+        "\x1b[24~",
+        "\x1by",
+    ];
+    const PASTES: [&str; 4] = ["y\ny .!y dispatch", ".!y", "\x1b[By\r", "q\x03\r\ry"];
+    match dice.roll(20) {
+        0..3 => SEQUENCES[dice.roll(SEQUENCES.len())].as_bytes().to_vec(),
+        3 => format!("\x1b[200~{}\x1b[201~", PASTES[dice.roll(PASTES.len())]).into_bytes(),
+        4 => format!("\x1b[<{};{};{}M", [0, 64, 65, 2, 35][dice.roll(5)], dice.roll(90), dice.roll(30)).into_bytes(),
+        _ => match keys[dice.roll(keys.len())] {
+            KeyEvent { code: KeyCode::Char(c), modifiers, .. } if modifiers.contains(KeyModifiers::CONTROL) => vec![c as u8 & 0x1f],
+            KeyEvent { code: KeyCode::Char(c), .. } => c.to_string().into_bytes(),
+            KeyEvent { code: KeyCode::Enter, .. } => b"\r".to_vec(),
+            KeyEvent { code: KeyCode::Tab, .. } => b"\t".to_vec(),
+            KeyEvent { code: KeyCode::Backspace, .. } => b"\x7f".to_vec(),
+            _ => SEQUENCES[dice.roll(SEQUENCES.len())].as_bytes().to_vec(),
+        },
+    }
+}
+
+/// An operator who types without looking, at a console whose terminal, fleet and size do what they like.
+struct Played {
+    seed: u64,
+    dice: Dice,
+    state: State,
+    parser: Parser,
+    clock: Instant,
+    changes: usize,
+}
+
+impl Played {
+    fn new(seed: u64) -> Played {
+        Played { seed, dice: Dice(seed), state: state(80, 24), parser: Parser::new(LOCAL), clock: Instant::now(), changes: 0 }
+    }
+
+    fn wait(&mut self, ms: usize) {
+        self.clock += Duration::from_millis(ms as u64);
+        self.state.now_ms += ms as i64;
+    }
+
+    /// One thing typed: nothing may change but by a key, on a question that was seen for long enough.
+    fn typed(&mut self, typed: Typed) {
+        let now_ms = self.state.now_ms;
+        let drawn = |at: Option<i64>| at.is_some_and(|at| now_ms >= at.saturating_add(300));
+        let seen = match self.state.layers.last() {
+            Some(Layer::Confirm(confirm)) => drawn(confirm.painted_ms),
+            Some(Layer::Plan(plan)) => plan.plan.is_some() && drawn(plan.painted_ms),
             _ => false,
         };
-        let effects = update(&mut state, Msg::Key { key, now_ms });
+        let (msg, is_key) = match typed.clone() {
+            Typed::Key(key) => (Msg::Key { key, now_ms }, true),
+            Typed::Paste(text) => (Msg::Paste(text), false),
+            Typed::Mouse { mouse, x, y } => (Msg::Mouse { mouse, x, y, now_ms }, false),
+            Typed::Answer => (Msg::Arrived { now_ms }, false),
+        };
+        let effects = update(&mut self.state, msg);
         for effect in effects.iter().filter(|effect| effect.changes_something()) {
-            assert!(seen, "seed {seed}, key {number} {key:?}: {effect:?} without a confirm that was seen");
-            changes += 1;
+            assert!(seen && is_key, "seed {}, {typed:?}: {effect:?} without a confirm that was seen", self.seed);
+            self.changes += 1;
         }
-        answer(&mut state, &effects);
-        if number % 97 == 0 {
-            frame(&state, Depth::True);
+        answer(&mut self.state, &effects);
+    }
+
+    /// The fleet moves: the cursor stays on its object.
+    fn moved(&mut self, number: usize) {
+        let mut moved = look();
+        moved.swarms.rotate_left(self.dice.roll(9));
+        moved.needs.rotate_left(self.dice.roll(3));
+        if self.dice.roll(3) == 0 {
+            moved.swarms.truncate(5);
+        }
+        moved.version = number as u64;
+        let was = self.state.pane().map(|pane| pane.cursor.clone());
+        update(&mut self.state, Msg::Look(Arc::new(moved)));
+        let is = self.state.pane().map(|pane| pane.cursor.clone());
+        if let (Some(was), Some(is)) = (was, is)
+            && find::exists(&self.state.look, &was.0)
+        {
+            assert_eq!(was, is, "seed {}: the cursor went to another object", self.seed);
         }
     }
-    changes
+
+    fn play(mut self, count: usize, painted: bool) -> usize {
+        let keys = keys();
+        for number in 0..count {
+            let ms = self.dice.roll(700);
+            self.wait(ms);
+            if painted && self.dice.roll(2) == 0 {
+                let now_ms = self.state.now_ms;
+                // A frame goes out; it may be drawn at once, or only after more was typed.
+                let drawn = [Msg::Painted { now_ms }, Msg::Sent, Msg::Arrived { now_ms }][self.dice.roll(3)].clone();
+                update(&mut self.state, drawn);
+            }
+            if self.dice.roll(50) == 0 {
+                self.moved(number);
+            }
+            if self.dice.roll(200) == 0 {
+                let (width, height) = (1 + self.dice.roll(220) as u16, 1 + self.dice.roll(70) as u16);
+                update(&mut self.state, Msg::Resize(width, height));
+            }
+            let mut bytes = bytes_of(&keys, &mut self.dice);
+            // A slow link splits it; what is late may come after the wait for it.
+            if bytes.len() > 1 && self.dice.roll(4) == 0 {
+                let rest = bytes.split_off(1 + self.dice.roll(bytes.len() - 1));
+                for typed in self.parser.feed(&bytes, self.clock) {
+                    self.typed(typed);
+                }
+                let late = self.dice.roll(120);
+                self.wait(late);
+                bytes = rest;
+            }
+            for typed in self.parser.feed(&bytes, self.clock) {
+                self.typed(typed);
+            }
+            if self.dice.roll(3) > 0 {
+                self.wait(600);
+                for typed in self.parser.expire(self.clock) {
+                    self.typed(typed);
+                }
+            }
+            if number % 97 == 0 {
+                frame(&self.state, Depth::True);
+            }
+        }
+        self.changes
+    }
+}
+
+/// How many keys each test plays: `SWARMDECK_RANDOM_KEYS=1000000` is the long run.
+fn how_many() -> usize {
+    std::env::var("SWARMDECK_RANDOM_KEYS").ok().and_then(|text| text.parse().ok()).unwrap_or(50_000)
 }
 
 #[test]
-fn fifty_thousand_keys_change_nothing_without_a_confirm() {
-    let changes: usize = (0..10).map(|seed| play(seed * 7919 + 1, 5_000, true)).sum();
+fn keys_at_random_change_nothing_without_a_confirm() {
+    let each = 5_000;
+    let changes: usize = (0..how_many().div_ceil(each) as u64).map(|seed| Played::new(seed * 7919 + 1).play(each, true)).sum();
     assert!(changes > 0, "the keys do get as far as confirming");
 }
 
 #[test]
 fn what_was_never_painted_is_never_confirmed() {
-    assert_eq!((0..4).map(|seed| play(seed * 104_729 + 5, 5_000, false)).sum::<usize>(), 0);
+    let each = 5_000;
+    let seeds = 0..(how_many() / 3).div_ceil(each) as u64;
+    assert_eq!(seeds.map(|seed| Played::new(seed * 104_729 + 5).play(each, false)).sum::<usize>(), 0);
+}
+
+#[test]
+fn a_question_that_came_while_a_frame_was_on_its_way_is_not_drawn_by_it() {
+    let mut state = state(80, 24);
+    let key = |state: &mut State, c: char| {
+        let now_ms = state.now_ms;
+        update(state, Msg::Key { key: KeyEvent::from(KeyCode::Char(c)), now_ms })
+    };
+    let drawn = |state: &State| match state.layers.last() {
+        Some(Layer::Confirm(confirm)) => confirm.painted_ms,
+        other => panic!("{other:?}"),
+    };
+    update(&mut state, Msg::Sent);
+    for c in "4.!".chars() {
+        key(&mut state, c);
+    }
+    assert_eq!(drawn(&state), None);
+    update(&mut state, Msg::Arrived { now_ms: NOW + 1 });
+    assert_eq!(drawn(&state), None, "that was the frame before");
+    update(&mut state, Msg::Sent);
+    state.now_ms += 5_000;
+    assert_eq!(key(&mut state, 'y'), [], "it is on its way");
+    let now_ms = state.now_ms;
+    update(&mut state, Msg::Arrived { now_ms });
+    assert_eq!(drawn(&state), Some(now_ms));
+    assert_eq!(key(&mut state, 'y'), []);
+    state.now_ms += 300;
+    assert!(key(&mut state, 'y').iter().any(Effect::changes_something));
 }
 
 proptest! {

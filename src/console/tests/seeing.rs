@@ -298,6 +298,28 @@ fn a_dispatch_of_the_past_is_read_when_it_is_opened() {
 }
 
 #[test]
+fn beside_a_wide_dash_the_log_of_what_the_cursor_rests_on_is_followed() {
+    use crate::deck::logs::LogRequest;
+    use crate::deck::look::LogLine;
+    let mut state = state(200, 60);
+    press(&mut state, "tab tab");
+    assert!(state.peek.log.is_none(), "it moved just now");
+    let now_ms = state.now_ms + 800;
+    let effects = update(&mut state, Msg::Tick { now_ms });
+    let [Effect::FollowLog { ticket, request: LogRequest { of: Target::Swarm(_), .. } }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
+    let ticket = *ticket;
+    let line = LogLine { at_ms: now_ms, from: "web01".into(), text: "KeyError: db_host".into() };
+    update(&mut state, Msg::LogLines { ticket, lines: vec![line] });
+    assert!(shown(&state).contains("KeyError: db_host"));
+    let now_ms = state.now_ms + 800;
+    assert!(update(&mut state, Msg::Tick { now_ms }).is_empty(), "once");
+    assert_eq!(press(&mut state, "j"), [Effect::Stop { ticket }]);
+    assert!(!shown(&state).contains("KeyError: db_host"));
+}
+
+#[test]
 fn zoom_gives_one_pane_the_dash() {
     let mut state = state(80, 24);
     press(&mut state, "tab");

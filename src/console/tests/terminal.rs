@@ -1,178 +1,29 @@
 //! The loop on a real pseudo-terminal: this test binary plays the console on a made-up deck in a child process.
 
+use super::fake::Fake;
 use super::fixture::{look, plan};
-use crate::console::port::{Port, Said};
 use crate::console::{Ended, Options, prompt, run};
-use crate::deck::StrayPlan;
-use crate::deck::habits::Habits;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
-use crate::deck::past::{AuditWanted, VersionLook};
-use crate::deck::reading::Inquiry;
-use crate::deck::wave::{WavePlan, WaveRequest};
-use crate::deck::{PoolPlan, PoolVerb};
-use crate::model::hold::HoldOn;
-use crate::model::{Fault, Result};
-use crate::plan::Plan;
+use crate::deck::look::LogLine;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
-
-/// A deck that plans what it is asked to and never does a thing.
-struct Fake {
-    version: watch::Sender<u64>,
-}
-
-#[async_trait::async_trait]
-impl Port for Fake {
-    fn look(&self) -> Arc<Look> {
-        let mut look = look();
-        look.dispatches.clear();
-        look.version = *self.version.borrow();
-        Arc::new(look)
-    }
-    fn changes(&self) -> watch::Receiver<u64> {
-        self.version.subscribe()
-    }
-    async fn refresh(&self) -> Result<()> {
-        Ok(())
-    }
-    async fn why(&self, target: Target) -> Result<Vec<String>> {
-        Ok(vec![format!("{target:?}"), "CAUSE  the test".into()])
-    }
-    async fn plan(&self, _: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {
-        let _ = progress.send(LogLine { at_ms: 0, from: "build".into(), text: "compiling".into() }).await;
-        Ok(plan())
-    }
-    async fn execute(&self, plan_id: &str, _: &str, _: &[String]) -> Result<String> {
-        Err(Fault::refused(format!("{plan_id}: the world moved")))
-    }
-    async fn wait_free(&self, _: &str, _: bool, _: mpsc::Sender<LogLine>) -> Result<Vec<String>> {
-        Ok(Vec::new())
-    }
-    async fn plan_wave(&self, _: WaveRequest, _: mpsc::Sender<LogLine>) -> Result<WavePlan> {
-        Ok(WavePlan { plans: vec![plan()], left_out: Vec::new(), of: 0 })
-    }
-    async fn begin_wave(&self, _: &[String], _: &str) -> Said {
-        Ok("begun".into())
-    }
-    fn carries(&self) -> bool {
-        false
-    }
-    async fn hand_over(&self, _: mpsc::Sender<LogLine>) -> Result<()> {
-        Ok(())
-    }
-    async fn hold(&self, _: HoldOn, _: &str, _: &str, _: i64) -> Said {
-        Ok("held".into())
-    }
-    async fn lift(&self, _: &str) -> Said {
-        Ok("lifted".into())
-    }
-    async fn cancel(&self, _: &str) -> Said {
-        Ok("cancelled".into())
-    }
-    async fn resume(&self, _: &str) -> Said {
-        Ok("resumed".into())
-    }
-    async fn tell(&self, _: &str, _: &Word) -> Said {
-        Ok("told".into())
-    }
-    async fn interrupt(&self) -> Said {
-        Ok("stopped".into())
-    }
-    async fn proc_verb(&self, verb: &str, _: &str, name: &str) -> Said {
-        Ok(format!("{verb} {name}"))
-    }
-    async fn pool_plan(&self, _: &str, _: PoolVerb) -> Result<PoolPlan> {
-        Err(Fault::refused("nobody edited it"))
-    }
-    async fn pool_do(&self, plan: &PoolPlan) -> Said {
-        Ok(plan.object())
-    }
-    async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
-        Ok(StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), ..StrayPlan::default() })
-    }
-    async fn stray_do(&self, plan: &StrayPlan) -> Said {
-        Ok(format!("{} {}", plan.verb, plan.name))
-    }
-    async fn stray_unignore(&self, _: &str, name: &str) -> Said {
-        Ok(format!("{name} is trouble"))
-    }
-    async fn host_verb(&self, _: &str, _: &str, _: mpsc::Sender<LogLine>) -> Said {
-        Ok("nothing is missing".into())
-    }
-    async fn build(&self, _: &str) -> Result<String> {
-        Ok("b1".into())
-    }
-    async fn uptest(&self, _: &str, _: mpsc::Sender<LogLine>) -> Said {
-        Ok("passed".into())
-    }
-    async fn read(&self, inquiry: &Inquiry) -> Result<Vec<String>> {
-        Ok(vec![format!("{inquiry:?}")])
-    }
-    async fn history(&self, _: &Target) -> Result<Vec<VersionLook>> {
-        Ok(Vec::new())
-    }
-    async fn revert(&self, id: &str, rev: i64) -> Said {
-        Ok(format!("{id} is as at {rev}"))
-    }
-    fn attend(&self, _: &str) {}
-    async fn keep_habits(&self, _: &Habits) -> Result<()> {
-        Ok(())
-    }
-    async fn export_audit(&self, _: &AuditWanted, path: &str) -> Said {
-        Ok(path.into())
-    }
-    async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {
-        let document = EditDocument {
-            target,
-            title: "shop-eu-web config".into(),
-            text: "greeting: hi\n".into(),
-            rev: 1,
-            below: Vec::new(),
-            running: Default::default(),
-            sibling_keys: Default::default(),
-            used_by: Vec::new(),
-            saved_by: String::new(),
-            saved_ms: 0,
-        };
-        Ok(document)
-    }
-    async fn kept_draft(&self, _: EditTarget) -> Option<(String, i64)> {
-        None
-    }
-    async fn save(&self, _: EditTarget, _: &str, rev: i64, _: &str) -> Result<i64> {
-        Ok(rev + 1)
-    }
-    async fn draft(&self, _: EditTarget, _: Option<&str>) -> Result<()> {
-        Ok(())
-    }
-    async fn follow_log(&self, _: &str, _: &str) -> Result<mpsc::Receiver<LogLine>> {
-        let (sender, lines) = mpsc::channel(1);
-        tokio::spawn(async move {
-            let _ = sender.send(LogLine { at_ms: 0, from: "web01".into(), text: "KeyError db_host".into() }).await;
-            sender.closed().await;
-        });
-        Ok(lines)
-    }
-    async fn follow_build(&self, _: &str) -> Result<mpsc::Receiver<LogLine>> {
-        Ok(mpsc::channel(1).1)
-    }
-    async fn apply(&self, _: &str) -> Said {
-        Ok("applied".into())
-    }
-    async fn add_host(&self, _: &str) -> Said {
-        Ok("added".into())
-    }
-}
 
 /// Played in the child only.
 #[test]
 #[ignore = "the other test starts it on a terminal"]
 fn child() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ended = runtime.block_on(run(Arc::new(Fake { version: watch::Sender::new(1) }), Options::default(), prompt().1)).unwrap();
+    let mut look = look();
+    look.dispatches.clear();
+    let says = |sender: tokio::sync::mpsc::Sender<LogLine>| {
+        tokio::spawn(async move {
+            let _ = sender.send(LogLine { at_ms: 0, from: "web01".into(), text: "KeyError db_host".into() }).await;
+            sender.closed().await;
+        });
+    };
+    let deck = Fake::new(look, Some(plan()), Box::new(says));
+    let ended = runtime.block_on(run(Arc::new(deck), Options::default(), prompt().1)).unwrap();
     println!("ended {ended:?}");
     assert_eq!(ended, Ended::Left);
 }

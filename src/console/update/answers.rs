@@ -109,10 +109,12 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
 }
 
 fn log_of(state: &mut State, ticket: u64) -> Option<&mut crate::console::state::LogLayer> {
-    state.layers.iter_mut().find_map(|layer| match layer {
+    let beside = state.peek.log.as_deref_mut().filter(|log| log.ticket == ticket);
+    let over = state.layers.iter_mut().find_map(|layer| match layer {
         Layer::Log(log) if log.ticket == ticket => Some(log.as_mut()),
         _ => None,
-    })
+    });
+    over.or(beside)
 }
 
 fn told(state: &mut State, result: Result<String>) {

@@ -108,6 +108,8 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             }
         }
         Action::Logs => return goto::logs(state, &state.pointed()),
+        Action::LastLife => return goto::last_life(state, &state.pointed()),
+        Action::Shell => return verbs::start(state, "shell", &state.pointed()),
         Action::Events => goto::events(state, &state.pointed()),
         Action::Edit => {
             let target = state.pointed();
@@ -200,7 +202,7 @@ pub fn sort_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     }
     let Some(pane) = state.pane_mut() else { return Vec::new() };
     let all = columns(pane.kind).iter().enumerate();
-    let begins: Vec<usize> = all.filter(|(_, column)| column.title.trim().starts_with(letter)).map(|(number, _)| number).collect();
+    let begins: Vec<usize> = all.filter(|(_, column)| column.title.starts_with(letter)).map(|(number, _)| number).collect();
     let up = |column: Option<&usize>| column.map_or(Sort::Trouble, |column| Sort::Column { column: *column, down: false });
     let next = match pane.sort {
         Sort::Column { column, down: false } if begins.contains(&column) => Sort::Column { column, down: true },

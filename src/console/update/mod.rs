@@ -4,15 +4,19 @@ mod answers;
 mod ask;
 mod base;
 mod confirm;
+mod drawn;
 mod edit;
 mod goto;
 mod holding;
 mod leaving;
 mod log;
+mod mouse;
 mod palette;
+mod peek;
 mod plan;
 mod pools;
 mod question;
+mod running;
 mod settle;
 mod sheets;
 mod strays;
@@ -24,15 +28,17 @@ mod waves;
 use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
 use super::msg::Msg;
-use super::state::{Field, HostQuestion, Layer, Place, PlanFocus, State, Travel};
+use super::state::{Field, HostQuestion, Layer, Place, PlanFocus, SENT, State, Travel};
 use crate::deck::look::Target;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Applies one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     // What only tells the time or redraws leads nowhere.
-    let before = (!matches!(msg, Msg::Tick { .. } | Msg::Painted { .. } | Msg::Look(_) | Msg::LogLines { .. })).then(|| Place::of(state));
-    let effects = match msg {
+    let before =
+        (!matches!(msg, Msg::Tick { .. } | Msg::Painted { .. } | Msg::Sent | Msg::Arrived { .. } | Msg::Look(_) | Msg::LogLines { .. }))
+            .then(|| Place::of(state));
+    let mut effects = match msg {
         Msg::Key { key, now_ms } => {
             state.now_ms = state.now_ms.max(now_ms);
             state.last_key_ms = state.now_ms;
@@ -50,21 +56,22 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
             edit::tick(state)
         }
-        Msg::Painted { now_ms } => {
-            match state.layers.last_mut() {
-                Some(Layer::Confirm(confirm)) => {
-                    confirm.painted_ms.get_or_insert(now_ms);
-                }
-                Some(Layer::Plan(plan)) if plan.plan.is_some() => {
-                    plan.painted_ms.get_or_insert(now_ms);
-                }
-                Some(Layer::Question(question)) => {
-                    question.painted_ms.get_or_insert(now_ms);
-                }
-                Some(Layer::Editor(editor)) => editor.painted(now_ms),
-                _ => {}
-            }
+        Msg::Sent => {
+            drawn::sent(state);
             return Vec::new();
+        }
+        Msg::Arrived { now_ms } => {
+            drawn::arrived(state, now_ms);
+            return Vec::new();
+        }
+        Msg::Painted { now_ms } => {
+            drawn::painted(state, now_ms);
+            return Vec::new();
+        }
+        Msg::Mouse { mouse, x, y, now_ms } => {
+            state.now_ms = state.now_ms.max(now_ms);
+            state.last_key_ms = state.now_ms;
+            mouse::act(state, mouse, x, y)
         }
         Msg::Look(look) => {
             if look.habits != state.look.habits {
@@ -86,6 +93,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     if let Some(before) = before {
         Travel::note(state, before);
     }
+    effects.extend(peek::follow(state));
     effects
 }
 
@@ -114,7 +122,7 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             field.insert(text);
             base::apply_filter(state);
         }
-        Some(Layer::Question(question)) if question.painted_ms.is_some() => question.field.insert(text),
+        Some(Layer::Question(question)) if question.painted_ms.is_some_and(|at| at != SENT) => question.field.insert(text),
         Some(Layer::Ask(ask)) => {
             let focus = ask.focus;
             if let Some((_, field)) = ask.fields.get_mut(focus) {
@@ -122,7 +130,10 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             }
         }
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => plan.why.insert(text),
-        Some(Layer::Log(log)) if log.finding => log.find.insert(text),
+        Some(Layer::Log(log)) if log.finding => {
+            log.find.insert(text);
+            log::written(log);
+        }
         _ => {}
     }
     Vec::new()
@@ -182,6 +193,11 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             return base::sort_key(state, key);
         }
         Pressed::Action(act) => act,
+    };
+    // Only lists have a left and a right of their own.
+    let act = match (act, state.layers.last()) {
+        (Action::Left, Some(Layer::Plan(_) | Layer::Log(_))) => Action::Out,
+        (act, _) => act,
     };
     if state.is_empty_home() && state.layers.is_empty() && matches!(act, Action::Logs | Action::Describe | Action::In) {
         return base::welcome_key(state, key);

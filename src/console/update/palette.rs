@@ -81,6 +81,16 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             Vec::new()
         }
         PaletteGo::Quit => leaving::leave(state),
+        PaletteGo::Mouse => {
+            state.mouse = !state.mouse;
+            let text = if state.mouse {
+                "the mouse is ours: a click selects, the wheel moves; :mouse gives it back"
+            } else {
+                "the mouse is the terminal's"
+            };
+            state.say(text, false);
+            vec![Effect::Mouse(state.mouse)]
+        }
     }
 }
 
@@ -187,6 +197,7 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     let fixed = [
         ("columns: choose those of this list", PaletteGo::Columns, Action::Palette),
         ("help", PaletteGo::Help, Action::Help),
+        ("mouse: a click selects, or the terminal's own again", PaletteGo::Mouse, Action::Palette),
         ("hold the fleet, or lift that", PaletteGo::HoldFleet, Action::Palette),
         ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
         ("quit", PaletteGo::Quit, Action::Leave),

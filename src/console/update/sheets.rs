@@ -135,8 +135,8 @@ pub fn revert(state: &mut State, id: &str, rev: i64) {
     if let Some(version) = version {
         lines.push(format!("saved {} by {}: {}", date(version.at_ms), or_dash(&version.who), or_dash(&version.why)));
     }
-    lines.push("= shows what is different. Its text becomes a new version; what runs stays as".into());
-    lines.push("it is until it is dispatched, which shows a plan first.".into());
+    lines.push("= shows what is different. Its text becomes a new version;".into());
+    lines.push("what runs stays as it is until it is dispatched, which shows a plan.".into());
     let go = verbs::button("write it as it was", vec![Effect::Revert { id: id.into(), rev }]);
     verbs::confirm(state, Confirm::new("Back to this version?", lines, vec![go]));
 }

@@ -26,9 +26,7 @@ pub fn save(state: &mut State, name: &str) -> Vec<Effect> {
     };
     let (sort, down) = match pane.sort {
         Sort::Trouble => (String::new(), false),
-        Sort::Column { column, down } => {
-            (columns(pane.kind).get(column).map(|column| column.title.trim().to_string()).unwrap_or_default(), down)
-        }
+        Sort::Column { column, down } => (columns(pane.kind).get(column).map(|column| column.title.to_string()).unwrap_or_default(), down),
     };
     let dash = Dash {
         name: name.to_string(),
@@ -72,7 +70,7 @@ fn apply(pane: &mut Pane, dash: &Dash) {
     }
     pane.filter.clone_from(&dash.filter);
     pane.trouble_only = dash.trouble_only;
-    let column = columns(pane.kind).iter().position(|column| column.title.trim() == dash.sort);
+    let column = columns(pane.kind).iter().position(|column| column.title == dash.sort);
     pane.sort = column.map_or(Sort::Trouble, |column| Sort::Column { column, down: dash.down });
     (pane.stale, pane.top) = (true, 0);
 }
@@ -152,7 +150,7 @@ pub fn columns_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
                 .iter()
                 .filter(|(_, shown)| *shown)
                 .filter_map(|(number, _)| columns(kind).get(*number))
-                .map(|column| column.title.trim().to_string())
+                .map(|column| column.title.to_string())
                 .collect();
             let untouched = rows.iter().enumerate().all(|(place, (number, shown))| *shown && place == *number);
             if untouched || titles.is_empty() {

@@ -337,7 +337,9 @@ fn host_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
 }
 
 fn squad_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
-    let hosts: Vec<_> = look.hosts.iter().filter(|host| host.squad == name).collect();
+    let known = look.hosts.iter().filter(|host| host.squad == name).map(|host| (host.name.as_str(), host.address.as_str()));
+    let seen = look.world.hosts.values().filter(|host| host.squad == name).map(|host| (host.name.as_str(), host.address.as_str()));
+    let hosts: std::collections::BTreeMap<&str, &str> = seen.chain(known).collect();
     let saved = look.squads.iter().find(|squad| squad.name == name).and_then(|squad| look.lists.saved.get(squad.id.as_ref()?));
     let mut lines = vec![
         title(name),
@@ -345,9 +347,9 @@ fn squad_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
         line(""),
         title(&format!("HOSTS {}", hosts.len())),
     ];
-    lines.extend(hosts.iter().map(|host| {
-        let state = find::host(look, &host.name).map_or("not asked", |seen| crate::console::rows::cells::host_state(seen).1);
-        line(format!("  {state:<12} {:<20} {}", host.name, host.address))
+    lines.extend(hosts.iter().map(|(host, address)| {
+        let state = find::host(look, host).map_or("not asked", |seen| crate::console::rows::cells::host_state(seen).1);
+        line(format!("  {state:<12} {host:<20} {address}"))
     }));
     let swarms: Vec<_> = look.swarms.iter().filter(|swarm| swarm.squad == name).collect();
     lines.push(line(""));

@@ -81,6 +81,32 @@ fn keys(state: &State) -> String {
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Releases => {
             "enter open  = against what runs  space space = compare  y all of it  / filter  esc back".into()
         }
+        Some(Layer::List { pane, .. })
+            if matches!(
+                pane.kind,
+                Kind::Apps
+                    | Kind::Buildpacks
+                    | Kind::Squads
+                    | Kind::Balancers
+                    | Kind::Pools
+                    | Kind::Nodes
+                    | Kind::Waves
+                    | Kind::Holds
+                    | Kind::Members
+                    | Kind::Uptests
+            ) =>
+        {
+            written(&[
+                (Action::In, "open"),
+                (Action::Describe, "describe"),
+                (Action::Yaml, "YAML"),
+                (Action::Menu, "act"),
+                (Action::Filter, "filter"),
+                (Action::Palette, "go"),
+                (Action::Back, "before"),
+                (Action::Out, "back"),
+            ])
+        }
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Audit => {
             "enter open  / type:edit user:op1 app:shop since:2d until:9:00  : audit export FILE  esc back".into()
         }
@@ -131,7 +157,8 @@ fn keys(state: &State) -> String {
             Some(Some(_)) => ".d dispatch  . act on the swarm  enter host  l logs  i events  esc back".into(),
             _ => "q leave, it goes on  .x stop and undo  . act  enter host  l logs".into(),
         },
-        Some(Layer::Log(log)) if log.finding => "enter search  esc cancel".into(),
+        Some(Layer::Log(log)) if log.finding && log.filtering => "enter keep  tab search instead  !x without x  esc all lines".into(),
+        Some(Layer::Log(log)) if log.finding => "enter search  tab only these lines  esc cancel".into(),
         Some(Layer::Log(_)) => {
             let items = [
                 (Action::Follow, "follow"),
@@ -139,8 +166,8 @@ fn keys(state: &State) -> String {
                 (Action::Wrap, "wrap"),
                 (Action::Times, "times"),
                 (Action::Find, "search"),
-                (Action::Next, "next"),
-                (Action::Previous, "before"),
+                (Action::OnlyThis, "this proc"),
+                (Action::DrawMark, "mark"),
                 (Action::Out, "back"),
             ];
             written(&items)

@@ -79,7 +79,7 @@ fn columns(pen: &mut Pen<'_>, layer: &Columns) -> Option<Position> {
     let top = (layer.cursor + 1).saturating_sub(usize::from(inside.height.max(1)));
     let mut at = None;
     for (y, (number, (column, shown))) in (inside.y..inside.bottom()).zip(layer.rows.iter().enumerate().skip(top)) {
-        let title = all.get(*column).map_or("", |column| column.title.trim());
+        let title = all.get(*column).map_or("", |column| column.title);
         let tick = if *shown { "[x]" } else { "[ ]" };
         pen.text(inside.x, y, inside.width, &format!("  {tick} {title}"), if *shown { Role::Text } else { Role::Dim });
         if number == layer.cursor {

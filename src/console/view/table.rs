@@ -55,7 +55,7 @@ pub fn framed_as(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focu
             let sort = match pane.sort {
                 Sort::Trouble if is_newest_first(pane.kind) => "NEWEST",
                 Sort::Trouble => "TROUBLE",
-                Sort::Column { column, .. } => columns(pane.kind).get(column).map_or("TROUBLE", |column| column.title.trim()),
+                Sort::Column { column, .. } => columns(pane.kind).get(column).map_or("TROUBLE", |column| column.title),
             };
             let way = if matches!(pane.sort, Sort::Column { down: true, .. }) { " down" } else { "" };
             format!("filter {filter} - sort {sort}{way}")

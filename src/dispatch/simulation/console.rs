@@ -41,6 +41,7 @@ pub fn wish(wish: &Wish) -> String {
 /// What an operator does, as a task of the console.
 pub fn operate(sim: &Rc<Sim>, happening: Happening) {
     let (Happening::Dispatch { console, .. }
+    | Happening::Replace { console, .. }
     | Happening::Cancel { console, .. }
     | Happening::Resume { console, .. }
     | Happening::Upkeep { console }
@@ -80,13 +81,21 @@ impl Sim {
     async fn operated(self: &Rc<Sim>, console: usize, happening: Happening) -> Result<()> {
         match happening {
             Happening::Dispatch { swarm, version, size, think, twice, .. } => {
-                let plan = self.plan(console, swarm, version, size).await?;
+                let plan = self.plan(console, swarm, version, size, plan::Replace::None).await?;
                 self.time.sleep(think).await;
                 let other = (console + 1) % self.scenario.consoles;
                 if twice && self.consoles.borrow()[other].up {
                     let (sim, id) = (Rc::clone(self), plan.clone());
                     self.spawn(other, async move { drop(sim.execute(other, &id).await) });
                 }
+                self.execute(console, &plan).await
+            }
+            Happening::Replace { swarm, host, .. } => {
+                let size = self.swarm(swarm)?.0.size;
+                let version = self.version_that_runs(swarm)?;
+                let host = host.map(fleet::host_name);
+                let replace = host.as_deref().map_or(plan::Replace::All, plan::Replace::Host);
+                let plan = self.plan(console, swarm, version, size, replace).await?;
                 self.execute(console, &plan).await
             }
             Happening::Cancel { swarm, .. } => self.cancel(console, &self.open_of(swarm)?).await,
@@ -99,6 +108,14 @@ impl Sim {
             Happening::Edit { swarm, .. } => planning::edit(self, console, swarm).await,
             _ => Ok(()),
         }
+    }
+
+    fn version_that_runs(&self, swarm: usize) -> Result<usize> {
+        let id = planning::swarm_id(swarm);
+        let done = |dispatch: &Dispatch| dispatch.swarm_id == id && dispatch.outcome == Some(Outcome::Done);
+        let last = self.store.dispatches().into_iter().rev().find(done);
+        let version = last.and_then(|last| last.to_version.trim_start_matches('v').parse().ok());
+        version.ok_or_else(|| Fault::refused("it was never dispatched"))
     }
 
     fn open_of(&self, swarm: usize) -> Result<Dispatch> {
@@ -126,7 +143,8 @@ impl Sim {
                 Ok(())
             }
             Err(fault) => {
-                self.ask_store(console, true, |store| store.release_ports(id)).await.ok();
+                let lease = held.lease();
+                self.ask_store(console, true, |store| store.give_back_unbegun(&lease, id)).await.ok();
                 held.release().await.ok();
                 Err(fault)
             }
@@ -152,7 +170,7 @@ impl Sim {
         for edge in owed.into_iter().filter(|_| plan.pool.is_some()) {
             self.bring_right(console, swarm, edge, held).await?;
         }
-        let before = self.reserve(console, plan).await?;
+        let before = self.reserve(console, plan, held).await?;
         let hands = self.hands(console, plan, held, before, true)?;
         let mut dispatch = planning::header(plan, &self.holder(console));
         dispatch.started_ms = self.now_ms();
@@ -173,7 +191,7 @@ impl Sim {
     }
 
     /// Port leases, and the pool as it is before, byte for byte.
-    async fn reserve(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>) -> Result<Snapshot> {
+    async fn reserve(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Held) -> Result<Snapshot> {
         let mut ports: BTreeMap<String, Vec<u16>> = BTreeMap::new();
         for proc in &plan.start {
             ports.entry(format!("h{}", host_number(&proc.host).unwrap_or(0))).or_default().push(proc.port);
@@ -189,8 +207,9 @@ impl Sim {
             before.0.insert(edge_name(edge), Was { text, written: None });
         }
         let text = serde_json::to_string(&before).map_err(|error| Fault::failed(error.to_string()))?;
+        let lease = held.lease();
         self.ask_store(console, true, |store| {
-            store.keep_text("pool before", &plan.id, &text);
+            store.keep_text_under(&lease, "pool before", &plan.id, &text)?;
             let left = (0..self.scenario.edges).filter(|edge| !self.edges_of(plan).contains(edge));
             self.owed_pools.borrow_mut().extend(left.map(|edge| (planning::swarm_number(&plan.swarm_id), edge)));
             Ok(())

@@ -126,7 +126,14 @@ pub fn indebted(owing: &[Dispatch]) -> BTreeSet<String> {
 
 impl Sim {
     /// Observes and plans; answers with the stored plan's id.
-    pub async fn plan(self: &Rc<Sim>, console: usize, swarm: usize, version: usize, size: u32) -> Result<String> {
+    pub async fn plan(
+        self: &Rc<Sim>,
+        console: usize,
+        swarm: usize,
+        version: usize,
+        size: u32,
+        replace: plan::Replace<'_>,
+    ) -> Result<String> {
         let (body, rev) = self.swarm(swarm)?;
         let hosts: Vec<Host> = (0..self.scenario.hosts).map(|host| entity(host, self.fleet.borrow().hosts[host].active)).collect();
         let mut world = self.observe(console, swarm).await?;
@@ -163,7 +170,7 @@ impl Sim {
             show: &|_, value| Shown { text: value.into(), secret: false },
             former: &[],
             leave_orphans: false,
-            replace: plan::Replace::None,
+            replace,
             indebted: &indebted,
             go_on: false,
         })?;

@@ -140,7 +140,7 @@ impl Sim {
             let (sim, heard) = (Rc::clone(self), Rc::clone(&told));
             self.by_console(0, async move {
                 let done = async {
-                    let plan = sim.plan(0, swarm, 0, size).await?;
+                    let plan = sim.plan(0, swarm, 0, size, crate::plan::Replace::None).await?;
                     sim.execute(0, &plan).await
                 };
                 heard.set(done.await.err());

@@ -32,6 +32,12 @@ pub enum Happening {
         think: Ms,
         twice: bool,
     },
+    /// Every proc is replaced by one of the same release, or only those on a host, which is emptied.
+    Replace {
+        console: usize,
+        swarm: usize,
+        host: Option<usize>,
+    },
     Cancel {
         console: usize,
         swarm: usize,
@@ -251,6 +257,10 @@ impl Scenario {
     fn by_operator(&self, chance: &Chance, n: u64, dispatches: bool) -> Happening {
         let console = chance.between("who", n, 0, self.consoles as u64 - 1) as usize;
         let swarm = chance.between("which", n, 0, self.swarms.len() as u64 - 1) as usize;
+        if dispatches && chance.once_in("replaces", n, 5) {
+            let host = chance.once_in("evacuates", n, 2).then(|| chance.between("from", n, 0, self.hosts as u64 - 1) as usize);
+            return Happening::Replace { console, swarm, host };
+        }
         if dispatches {
             return Happening::Dispatch {
                 console,

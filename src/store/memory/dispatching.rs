@@ -82,6 +82,12 @@ impl DispatchStore for Memory {
         Memory::keep_text(self, kind, name, text);
         Ok(())
     }
+    async fn keep_text_under(&self, lease: &Lease, kind: &str, name: &str, text: &str, _now_ms: i64) -> Result<()> {
+        Memory::keep_text_under(self, lease, kind, name, text)
+    }
+    async fn give_back_unbegun(&self, lease: &Lease, dispatch_id: &str) -> Result<()> {
+        Memory::give_back_unbegun(self, lease, dispatch_id)
+    }
     async fn kept_text(&self, kind: &str, name: &str) -> Result<Option<String>> {
         Ok(Memory::kept_text(self, kind, name))
     }

@@ -87,6 +87,14 @@ impl Memory {
         self.tables().free_ports(dispatch_id);
         Ok(())
     }
+    pub fn give_back_unbegun(&self, lease: &Lease, dispatch_id: &str) -> Result<()> {
+        let mut tables = self.tables();
+        tables.hold(lease)?;
+        if !tables.dispatches.contains_key(dispatch_id) {
+            tables.free_ports(dispatch_id);
+        }
+        Ok(())
+    }
     pub fn free_ports_of_nobody(&self) {
         let mut tables = self.tables();
         let open = |dispatch: &Dispatch| dispatch.outcome.is_none_or(|outcome| outcome == Outcome::Interrupted);
@@ -120,6 +128,12 @@ impl Memory {
 
     pub fn keep_text(&self, kind: &str, name: &str, text: &str) {
         self.tables().kept.insert((kind.into(), name.into()), text.into());
+    }
+    pub fn keep_text_under(&self, lease: &Lease, kind: &str, name: &str, text: &str) -> Result<()> {
+        let mut tables = self.tables();
+        tables.hold(lease)?;
+        tables.kept.insert((kind.into(), name.into()), text.into());
+        Ok(())
     }
     pub fn kept_text(&self, kind: &str, name: &str) -> Option<String> {
         self.tables().kept.get(&(kind.to_string(), name.to_string())).cloned()

@@ -18,6 +18,7 @@ pub trait DispatchStore: Send + Sync {
 
     async fn take_ports(&self, host_id: &str, ports: &[u16], dispatch_id: &str) -> Result<()>;
     async fn release_ports(&self, dispatch_id: &str) -> Result<()>;
+    async fn give_back_unbegun(&self, lease: &Lease, dispatch_id: &str) -> Result<()>;
     async fn free_ports_of_nobody(&self) -> Result<()>;
     async fn port_leases(&self) -> Result<BTreeMap<String, BTreeMap<u16, String>>>;
 
@@ -39,6 +40,8 @@ pub trait DispatchStore: Send + Sync {
 
     /// `keep` of a text.
     async fn keep_text(&self, kind: &str, name: &str, text: &str, now_ms: i64) -> Result<()>;
+    /// `keep_under` of a text.
+    async fn keep_text_under(&self, lease: &Lease, kind: &str, name: &str, text: &str, now_ms: i64) -> Result<()>;
     /// `kept` of a text.
     async fn kept_text(&self, kind: &str, name: &str) -> Result<Option<String>>;
     async fn forget(&self, kind: &str, name: &str) -> Result<()>;
@@ -66,6 +69,9 @@ impl DispatchStore for Store {
     }
     async fn release_ports(&self, dispatch_id: &str) -> Result<()> {
         Store::release_ports(self, dispatch_id).await
+    }
+    async fn give_back_unbegun(&self, lease: &Lease, dispatch_id: &str) -> Result<()> {
+        Store::give_back_unbegun(self, lease, dispatch_id).await
     }
     async fn free_ports_of_nobody(&self) -> Result<()> {
         Store::free_ports_of_nobody(self).await
@@ -114,6 +120,9 @@ impl DispatchStore for Store {
     }
     async fn keep_text(&self, kind: &str, name: &str, text: &str, now_ms: i64) -> Result<()> {
         Store::keep(self, kind, name, &text, now_ms).await
+    }
+    async fn keep_text_under(&self, lease: &Lease, kind: &str, name: &str, text: &str, now_ms: i64) -> Result<()> {
+        Store::keep_under(self, lease, kind, name, &text, now_ms).await
     }
     async fn kept_text(&self, kind: &str, name: &str) -> Result<Option<String>> {
         Store::kept(self, kind, name).await

@@ -264,7 +264,20 @@ async fn ports(store: &impl DispatchStore) {
     let begins = held(store.acquire(&crate::model::record::Lease { run: "d3".into(), ..lease("swarm/9", "a") }, 0).await.unwrap());
     store.free_ports_of_nobody().await.unwrap();
     assert_eq!(store.port_leases().await.unwrap().keys().map(String::as_str).collect::<Vec<_>>(), ["h1"]);
+    // What was begun keeps its ports, whoever gives back; a lease that was lost gives back and keeps nothing.
+    let mut begun = dispatch("d4", "9", "r1");
+    store.create_dispatch(&mut begun, &begins, &[]).await.unwrap();
+    store.take_ports("h1", &[5004], "d4").await.unwrap();
+    store.give_back_unbegun(&begins, "d4").await.unwrap();
+    store.give_back_unbegun(&begins, "d3").await.unwrap();
+    assert_eq!(store.port_leases().await.unwrap()["h1"].keys().copied().collect::<Vec<_>>(), [5004]);
+    store.keep_text_under(&begins, "pool before", "d4", "ours", 1).await.unwrap();
+    store.take_ports("h1", &[5005], "d5").await.unwrap();
     store.release_lease(&begins).await.unwrap();
+    assert_eq!(store.give_back_unbegun(&begins, "d5").await.unwrap_err().kind, FaultKind::Refused);
+    assert_eq!(store.keep_text_under(&begins, "pool before", "d4", "late", 2).await.unwrap_err().kind, FaultKind::Refused);
+    assert_eq!(store.kept_text("pool before", "d4").await.unwrap().as_deref(), Some("ours"));
+    store.release_ports("d4").await.unwrap();
     store.free_ports_of_nobody().await.unwrap();
     assert!(store.port_leases().await.unwrap().is_empty());
 }

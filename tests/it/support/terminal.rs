@@ -9,6 +9,12 @@ use std::time::{Duration, Instant};
 /// How long anything may take before the test fails; the screen is then printed.
 const LIMIT: Duration = Duration::from_secs(90);
 
+type Keys = Arc<Mutex<Box<dyn Write + Send>>>;
+
+/// What a program asks to know how far the terminal got, and what a terminal answers.
+const QUERY: &[u8] = b"\x1b[5n";
+const ANSWER: &[u8] = b"\x1b[0n";
+
 /// A running program and its screen. Killed when dropped.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
@@ -18,7 +24,7 @@ pub struct Terminal {
     bytes: Arc<Mutex<Vec<u8>>>,
     /// Nobody reads what it writes any more.
     deaf: Arc<AtomicBool>,
-    keys: Box<dyn Write + Send>,
+    keys: Keys,
     /// The line settings before it ran.
     before: String,
 }
@@ -45,6 +51,8 @@ impl Terminal {
         let parser = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let mut reader = pty.master.try_clone_reader().unwrap();
+        let keys: Keys = Arc::new(Mutex::new(pty.master.take_writer().unwrap()));
+        let answers = Arc::clone(&keys);
         let (into, all) = (Arc::clone(&parser), Arc::clone(&bytes));
         let deaf = Arc::new(AtomicBool::new(false));
         let is_deaf = Arc::clone(&deaf);
@@ -54,10 +62,15 @@ impl Terminal {
                 && let Ok(read @ 1..) = reader.read(&mut buffer)
             {
                 into.lock().unwrap().process(&buffer[..read]);
-                all.lock().unwrap().extend_from_slice(&buffer[..read]);
+                let mut all = all.lock().unwrap();
+                // A query may come in two pieces.
+                let from = all.len().saturating_sub(QUERY.len() - 1);
+                all.extend_from_slice(&buffer[..read]);
+                for _ in all[from..].windows(QUERY.len()).filter(|window| *window == QUERY) {
+                    let _ = answers.lock().unwrap().write_all(ANSWER);
+                }
             }
         });
-        let keys = pty.master.take_writer().unwrap();
         Self { master: pty.master, child, parser, bytes, deaf, keys, before }
     }
 
@@ -93,8 +106,8 @@ impl Terminal {
     }
 
     pub fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
+        let mut to = self.keys.lock().unwrap();
+        to.write_all(keys.as_bytes()).and_then(|()| to.flush()).unwrap();
     }
 
     /// Presses a key again and again until the screen holds this text: a question is deaf for 0.3 s after it was painted.
@@ -146,10 +159,21 @@ impl Terminal {
         }
     }
 
-    /// The terminal is as it was before: the first screen, a visible cursor, no paste brackets, plain style, the same line settings.
+    /// The terminal is as it was before: the first screen, a visible cursor, no paste brackets, no mouse, plain keys, the same line settings.
     pub fn is_restored(&self) {
-        self.until("the screen from before", |screen| !screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
-        assert_eq!(settings(&*self.master), self.before, "the line settings");
+        self.until("the screen from before", |screen| {
+            !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && !screen.bracketed_paste()
+                && !screen.application_cursor()
+                && !screen.application_keypad()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+        });
+        let end = Instant::now() + LIMIT;
+        while settings(&*self.master) != self.before {
+            assert!(Instant::now() < end, "the line settings: {} are not {}", settings(&*self.master), self.before);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Every byte that it ever wrote, as text.

@@ -251,6 +251,11 @@ pub fn proc(look: &Look, proc: &Proc) -> Cells {
             None => "-",
         }
         .into(),
+        Cell::of(proc.cpu_percent.map_or_else(|| "-".into(), |percent| format!("{percent}%")), proc.cpu_percent.map_or(-1, i64::from)),
+        Cell::of(
+            proc.rss_bytes.map_or_else(|| "-".into(), bytes),
+            proc.rss_bytes.map_or(-1, |held| i64::try_from(held).unwrap_or(i64::MAX)),
+        ),
         Cell::of(if restarts > 0 { restarts.to_string() } else { "-".into() }, i64::from(restarts)),
         uptest_word(look, proc).into(),
         proc.owner.word().into(),
