@@ -75,7 +75,7 @@ fn filters_are_combined() {
         ("state:fatal", 3),
         ("state:fatal !host:web05", 2),
         ("squad:web type:foreign", 1),
-        ("~shpeu", 6),
+        ("~blogprod", 4),
         ("swarm:mail* !swarm:*cron", 6),
     ] {
         press(&mut state, "/ ^u");
