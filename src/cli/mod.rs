@@ -13,6 +13,7 @@ mod running;
 mod signals;
 mod strays;
 mod verbs;
+mod watch;
 mod wave;
 mod why;
 
@@ -107,6 +108,8 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         }
         Command::History { kind, name, version } => history::history(deck, &kind, &name, version).await,
         Command::Revert { kind, name, version, yes } => history::revert(deck, &kind, &name, version, &yes).await,
+        Command::Watch { after } => watch::watch(deck, after, format).await,
+        Command::Report { dispatch } => watch::report(deck, &dispatch).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
         Command::Adopt { what } => strays::adopt(deck, what, format).await,
         Command::Strays { all } => strays::list(deck, all).await,

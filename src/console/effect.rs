@@ -141,6 +141,12 @@ pub enum Effect {
         host: String,
         name: String,
     },
+    /// The text of an incident.
+    Report {
+        dispatch: String,
+    },
+    /// The terminal's bell: something happened that an operator should look at.
+    Bell,
     /// Writes a new file, readable by the operator only.
     SaveText {
         path: String,
@@ -241,6 +247,8 @@ impl Effect {
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }
             | Effect::LastLives { .. }
+            | Effect::Report { .. }
+            | Effect::Bell
             | Effect::SaveText { .. }
             | Effect::Shell { .. }
             | Effect::FollowBuild { .. }

@@ -69,6 +69,11 @@ pub enum Msg {
         target: Target,
         versions: Result<Vec<VersionLook>>,
     },
+    /// The text of an incident.
+    Reported {
+        dispatch: String,
+        lines: Result<Vec<String>>,
+    },
     /// A line while a ticket's answer is awaited.
     Progress {
         ticket: u64,

@@ -14,6 +14,7 @@ pub mod habits;
 mod handing_over;
 mod hearing;
 mod hold;
+mod hooks;
 mod journal;
 mod leasing;
 mod listing;
@@ -24,6 +25,7 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+mod observing;
 pub mod outlet;
 mod owed;
 pub mod past;
@@ -32,6 +34,7 @@ mod prepare;
 mod proc_verbs;
 pub mod reading;
 mod renames;
+mod report;
 mod retiring;
 pub mod running;
 mod shells;
@@ -71,6 +74,7 @@ use look::Look;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -133,6 +137,11 @@ pub struct Inner {
     observe_now: Notify,
     /// Dispatches of the past that somebody looks at, the last one last.
     attended: Mutex<std::collections::VecDeque<String>>,
+    /// The hosts on the screen of this console.
+    view: watch::Sender<std::collections::BTreeSet<String>>,
+    /// Whether this process asks the hosts for all consoles of the home, and whether some read what it sees.
+    observes: AtomicBool,
+    read_by_others: AtomicBool,
     /// What was written down when the look was last made.
     known: Mutex<Arc<Catalog>>,
 }
@@ -180,6 +189,9 @@ impl Deck {
             releases: Mutex::default(),
             observe_now: Notify::new(),
             attended: Mutex::default(),
+            view: watch::channel(Default::default()).0,
+            observes: AtomicBool::new(false),
+            read_by_others: AtomicBool::new(false),
             known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))

@@ -13,6 +13,7 @@ mod ends;
 mod faults;
 mod fixtures;
 mod fleet;
+mod logs;
 mod main_job;
 mod requests;
 mod rollout;

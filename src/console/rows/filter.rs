@@ -1,8 +1,6 @@
 //! The `/` filter: words that must all hold; `text`, `!x`, `~x` (fuzzy), `state:fatal`, `host:web*`, `since:2h`.
 
 use crate::model::units::moment;
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 /// What a filter may ask about a row, beside its text.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +82,8 @@ const FIELDS: [(&str, Field); 11] = [
 
 enum Word {
     Text(String),
-    Fuzzy(Box<Pattern>),
+    /// Its letters in this order, with anything between.
+    Fuzzy(String),
     Field(Field, String),
     /// ms since the epoch.
     Since(i64),
@@ -95,7 +94,6 @@ enum Word {
 pub struct Filter {
     /// Each with whether it must not hold.
     words: Vec<(bool, Word)>,
-    matcher: Matcher,
     small: String,
 }
 
@@ -109,7 +107,7 @@ impl Filter {
                 read(&word.to_lowercase(), now_ms).map(|word| (not, word))
             })
             .collect();
-        Filter { words, matcher: Matcher::new(Config::DEFAULT), small: String::new() }
+        Filter { words, small: String::new() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -123,11 +121,11 @@ impl Filter {
 
     /// Whether the row stays.
     pub fn keeps(&mut self, facts: &Facts<'_>) -> bool {
-        let (matcher, small) = (&mut self.matcher, &mut self.small);
+        let small = &mut self.small;
         self.words.iter().all(|(not, word)| {
             let holds = match word {
                 Word::Text(wanted) => facts.text.contains(wanted.as_str()),
-                Word::Fuzzy(pattern) => pattern.score(Utf32Str::new(facts.text, &mut Vec::new()), matcher).is_some(),
+                Word::Fuzzy(letters) => in_order(letters, facts.text),
                 Word::Field(field, wanted) => {
                     let value = facts.field(*field);
                     small.clear();
@@ -177,7 +175,7 @@ impl<'a> Facts<'a> {
 
 fn read(word: &str, now_ms: i64) -> Option<Word> {
     if let Some(rest) = word.strip_prefix('~') {
-        return (!rest.is_empty()).then(|| Word::Fuzzy(Box::new(Pattern::parse(rest, CaseMatching::Ignore, Normalization::Smart))));
+        return (!rest.is_empty()).then(|| Word::Fuzzy(rest.to_string()));
     }
     if let Some((name, value)) = word.split_once(':') {
         if let Some((_, field)) = FIELDS.iter().find(|(known, _)| *known == name) {
@@ -190,6 +188,12 @@ fn read(word: &str, now_ms: i64) -> Option<Word> {
         }
     }
     (!word.is_empty()).then(|| Word::Text(word.to_string()))
+}
+
+/// Whether all letters come in the text, one after the other.
+fn in_order(letters: &str, text: &str) -> bool {
+    let mut chars = text.chars();
+    letters.chars().all(|letter| chars.any(|c| c == letter))
 }
 
 /// `*` stands for any text; without one the pattern is a beginning.

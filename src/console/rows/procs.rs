@@ -8,7 +8,7 @@ use crate::console::state::{Pane, RowId, Scope, Sort};
 use crate::deck::look::{Look, SwarmLook, Target};
 use crate::model::world::{HostSeen, HostState, Owner, Proc};
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 /// What all procs of a swarm share: what it is called, and its place among the names.
@@ -19,11 +19,11 @@ struct Named<'a> {
 }
 
 /// Swarms by their full name.
-pub(super) struct Names<'a>(BTreeMap<&'a str, Named<'a>>);
+pub(super) struct Names<'a>(HashMap<&'a str, Named<'a>>);
 
 impl<'a> Names<'a> {
     pub fn new(look: &'a Look) -> Names<'a> {
-        let mut times: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut times: HashMap<&str, u32> = HashMap::new();
         for swarm in &look.swarms {
             *times.entry(swarm.short.as_str()).or_default() += 1;
         }
@@ -46,11 +46,12 @@ impl<'a> Names<'a> {
 /// A proc that may be shown.
 struct Row<'a> {
     proc: &'a Proc,
-    rank: u8,
-    swarm: u32,
+    /// Its rank, then its swarm's place among the names: numbers, because they are compared by the hundred thousand.
+    first: u64,
     /// What it is called where no swarm owns it.
     name: &'a str,
-    host: u32,
+    /// Its host's place, then its port.
+    second: u64,
 }
 
 /// A host with its place among the hosts.
@@ -98,17 +99,23 @@ pub fn order<'a>(look: &'a Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize
         _ => hosts.values().for_each(|on| on.seen.procs.iter().for_each(|proc| take(on, proc))),
     }
     match pane.sort {
-        Sort::Trouble => rows.sort_unstable_by(|a, b| key(a).cmp(&key(b))),
-        Sort::Column { column, down } => rows.sort_by(|a, b| {
+        Sort::Trouble => rows.sort_unstable_by(by_trouble),
+        Sort::Column { column, down } => rows.sort_unstable_by(|a, b| {
             let order = by_column(look, column, a, b);
-            if down { order.reverse() } else { order }.then_with(|| key(a).cmp(&key(b)))
+            if down { order.reverse() } else { order }.then_with(|| by_trouble(a, b))
         }),
     }
     (rows.into_iter().map(|row| (Target::Proc(row.proc.host.clone(), row.proc.name.clone()), 0)).collect(), total)
 }
 
-fn key<'a>(row: &Row<'a>) -> (u8, u32, &'a str, u32, Option<u16>, &'a str) {
-    (row.rank, row.swarm, row.name, row.host, row.proc.port, row.proc.name.as_str())
+/// The swarm's place in a row's `first`.
+const PLACE: u64 = 0xffff_ffff;
+
+/// What needs somebody most, then by name, host and port.
+fn by_trouble(a: &Row<'_>, b: &Row<'_>) -> Ordering {
+    let names = || a.name.cmp(b.name);
+    let places = || a.second.cmp(&b.second);
+    a.first.cmp(&b.first).then_with(names).then_with(places).then_with(|| a.proc.name.cmp(&b.proc.name))
 }
 
 /// The proc as a row, if the pane shows it.
@@ -122,7 +129,9 @@ fn row<'a>(names: &Names<'a>, on: &On<'a>, proc: &'a Proc, pane: &Pane, filter: 
         return None;
     }
     let name = if named.is_some() { "" } else { proc.name.as_str() };
-    Some(Row { proc, rank, swarm: named.map_or(u32::MAX, |named| named.place), name, host: on.place })
+    let swarm = named.map_or(u32::MAX, |named| named.place);
+    let second = u64::from(on.place) << 32 | u64::from(proc.port.unwrap_or(0));
+    Some(Row { proc, first: u64::from(rank) << 32 | u64::from(swarm), name, second })
 }
 
 fn keeps(named: Option<&Named<'_>>, host: &HostSeen, reached: bool, proc: &Proc, filter: &mut Filter, text: &mut String) -> bool {
@@ -161,8 +170,8 @@ fn by_column(look: &Look, column: usize, a: &Row<'_>, b: &Row<'_>) -> Ordering {
     let (x, y) = (a.proc, b.proc);
     let restarts = |proc: &Proc| look.lists.restarts.get(&format!("{}/{}", proc.host, proc.name)).copied();
     match column {
-        0 => (a.swarm, a.name).cmp(&(b.swarm, b.name)),
-        1 => a.host.cmp(&b.host),
+        0 => (a.first & PLACE, a.name).cmp(&(b.first & PLACE, b.name)),
+        1 => (a.second >> 32).cmp(&(b.second >> 32)),
         2 => x.port.cmp(&y.port),
         3 => x.state.word().cmp(y.state.word()),
         4 => natural(&x.version, &y.version),

@@ -113,6 +113,8 @@ pub struct Columns {
 pub enum TextKind {
     Describe,
     Why,
+    /// Of a dispatch, for an incident.
+    Report,
 }
 
 /// Which field of the plan screen has the focus.
@@ -181,6 +183,8 @@ pub enum PaletteGo {
     DashForget(String),
     /// The audit lines that the filter of the list wants, to this file.
     ExportAudit(String),
+    /// The text of an incident, by the dispatch's id.
+    Report(String),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,

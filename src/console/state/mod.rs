@@ -68,6 +68,8 @@ pub struct State {
     pub peek: Peek,
     /// The question for versions whose answer opens a list.
     pub history_ticket: u64,
+    /// The text of the report that was asked for last, and of what.
+    pub report: Option<(Target, Vec<String>)>,
     /// Whether the mouse is ours; off, the terminal selects with it.
     pub mouse: bool,
 }
@@ -99,6 +101,7 @@ impl State {
             travel: Travel::default(),
             peek: Peek::default(),
             history_ticket: 0,
+            report: None,
             mouse: false,
         }
     }

@@ -77,11 +77,14 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             if look.habits != state.look.habits {
                 state.habits = look.habits.clone();
             }
+            // Of what came since the look before; at the first one all is history.
+            let told = state.look.last_event;
+            let rings = told > 0 && look.events.iter().take_while(|event| event.seq > told).any(|event| event.alert().is_some());
             state.look = look;
             for pane in settle::panes_mut(state) {
                 pane.stale = true;
             }
-            Vec::new()
+            if rings { vec![Effect::Bell] } else { Vec::new() }
         }
         Msg::Asked { ticket, lines, echo } => {
             state.layers.push(Layer::Question(Box::new(HostQuestion { ticket, lines, echo, field: Field::default(), painted_ms: None })));

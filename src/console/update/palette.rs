@@ -4,7 +4,7 @@ use super::{goto, holding, leaving, travel, verbs, views};
 use crate::console::effect::Effect;
 use crate::console::keys::{Action, key_of};
 use crate::console::rows::{Filter, find};
-use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, verbs_on};
+use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, Target};
 use crossterm::event::{KeyCode, KeyEvent};
@@ -74,6 +74,12 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
         PaletteGo::ExportAudit(path) => {
             let filter = state.pane().filter(|pane| pane.kind == Kind::Audit).map(|pane| pane.filter.clone()).unwrap_or_default();
             vec![Effect::ExportAudit { wanted: Filter::new(&filter, state.now_ms).wanted(), path }]
+        }
+        PaletteGo::Report(dispatch) => {
+            state.report = None;
+            let target = Target::Dispatch(dispatch.clone());
+            state.layers.push(Layer::Text { kind: TextKind::Report, target, top: 0 });
+            vec![Effect::Report { dispatch }]
         }
         PaletteGo::Refresh => vec![Effect::Refresh],
         PaletteGo::Help => {
@@ -158,6 +164,11 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
         [list, ..] if let Some(kind) = listed(list) => {
             let words = text.trim_start().strip_prefix(list)?.trim();
             item(text.trim().into(), "list", PaletteGo::List(kind, words.into()))
+        }
+        ["report", number] => {
+            let dispatch =
+                state.look.dispatches.iter().find(|dispatch| dispatch.number.to_string() == *number || dispatch.id == *number)?;
+            item(format!("report {}", dispatch.number), "text", PaletteGo::Report(dispatch.id.clone()))
         }
         ["theme", name] => item(format!("theme {name}"), "", PaletteGo::Theme((*name).into())),
         _ => None,
