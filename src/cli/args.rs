@@ -181,16 +181,12 @@ pub enum Command {
     Destroy(ProcArgs),
     /// Run a swarm's uptests now.
     Uptest { swarm: String },
-    /// A proc's log.
-    Logs {
-        host: String,
-        proc: String,
-        #[arg(short, long)]
-        follow: bool,
-        /// Kilobytes from the end.
-        #[arg(long, default_value_t = 16)]
-        tail: u64,
-    },
+    /// What procs said: of a proc, a swarm, a host, a squad or a dispatch, put into one order.
+    Logs(LogArgs),
+    /// A shell: in the environment of a proc (HOST:PROC), on a host, or in the tree that a build made.
+    Shell { target: String },
+    /// Run a command as a proc runs: its release's environment, directory and user. Ends with the command's exit status.
+    Run(RunArgs),
     /// What happened.
     Events {
         /// Only those after this number.
@@ -438,6 +434,46 @@ pub struct HoldArgs {
     /// Why; others will read it.
     #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
     pub why: String,
+}
+
+/// Of `logs`.
+#[derive(Debug, Args)]
+pub struct LogArgs {
+    /// HOST:PROC, a swarm, a host, a squad, a dispatch's number, or a build.
+    pub target: String,
+    /// The proc, when the target is its host.
+    pub proc: Option<String>,
+    /// And what comes, replacements of procs included.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only since then, where lines carry times: 15m, 2h, 2026-11-21T10:00:00Z, or all that is kept.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// The last so many lines of what there is.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// Only lines that match this regular expression.
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<String>,
+    /// Of a proc's last lives instead: how each ended, and the lines before its end.
+    #[arg(short = 'p', long)]
+    pub last_life: bool,
+}
+
+/// Of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// HOST:PROC, or a swarm.
+    pub target: String,
+    /// On each running proc of the swarm, not on one.
+    #[arg(long)]
+    pub all: bool,
+    /// Why; kept in the audit.
+    #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+    pub why: String,
+    /// The command and its arguments, after `--`.
+    #[arg(last = true, required = true)]
+    pub argv: Vec<String>,
 }
 
 /// Of a proc's verbs.

@@ -4,9 +4,11 @@ pub mod args;
 mod balancers;
 mod dispatch;
 mod hold;
+mod logs;
 mod moving;
 mod print;
 mod prompt;
+mod running;
 mod signals;
 mod strays;
 mod verbs;
@@ -94,7 +96,9 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Hosts { command: Some(HostCommand::RePlace { name, go }) } => moving::re_place(deck, &name, &go, format).await,
         Command::Destroy(args) => verbs::proc(deck, "destroy", &args).await,
         Command::Uptest { swarm } => verbs::uptest(deck, &swarm).await,
-        Command::Logs { host, proc, follow, tail } => verbs::logs(deck, &host, &proc, follow, tail).await,
+        Command::Shell { target } => running::shell(deck, &target).await,
+        Command::Run(args) => running::run(deck, &args, format).await,
+        Command::Logs(args) => logs::logs(deck, &args, format).await,
         Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
         Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,

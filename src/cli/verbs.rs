@@ -175,25 +175,6 @@ pub async fn uptest(deck: &Deck, swarm: &str) -> Result<Report> {
     Ok(Report::table(rows, &["host", "proc", "test", "passed", "seconds", "output"]).with_exit(u8::from(failed)))
 }
 
-pub async fn logs(deck: &Deck, host: &str, proc: &str, follow: bool, tail: u64) -> Result<Report> {
-    let bytes = usize::try_from(tail.saturating_mul(1024)).unwrap_or(usize::MAX);
-    if !follow {
-        let lines = deck.log_tail(host, proc, bytes).await?;
-        let text: String = lines.iter().map(|line| format!("{}\n", shown(line))).collect();
-        return Ok(Report::text(text, json!(lines)));
-    }
-    let mut lines = deck.log_follow(host, proc, bytes).await?;
-    loop {
-        tokio::select! {
-            line = lines.recv() => match line {
-                Some(line) => out(&format!("{}\n", shown(&line.text))),
-                None => return Err(Fault::unreachable("the log ended: the connection to the host was lost").on(host)),
-            },
-            _ = tokio::signal::ctrl_c() => return Ok(Report::nothing()),
-        }
-    }
-}
-
 pub async fn events(deck: &Deck, after: i64, follow: bool, dispatch: Option<&str>, format: Format) -> Result<Report> {
     let run = match dispatch {
         Some(name) => Some(deck.dispatch_named(name).await?.id),

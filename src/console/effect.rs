@@ -1,6 +1,8 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
+use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, EditTarget, Target, Word};
+use crate::deck::running::RunRequest;
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -128,8 +130,27 @@ pub enum Effect {
     },
     FollowLog {
         ticket: u64,
+        request: LogRequest,
+    },
+    /// What is kept of the lives of a proc that have ended.
+    LastLives {
+        ticket: u64,
         host: String,
         name: String,
+    },
+    /// Writes a new file, readable by the operator only.
+    SaveText {
+        path: String,
+        text: String,
+    },
+    /// A one-off command in the environment of a proc, or of one or all procs of a swarm.
+    Run {
+        ticket: u64,
+        request: RunRequest,
+    },
+    /// Gives the terminal to a shell, and takes it back.
+    Shell {
+        target: Target,
     },
     FollowBuild {
         ticket: u64,
@@ -169,6 +190,7 @@ impl Effect {
             | Effect::SaveEditor { .. }
             | Effect::Apply(_)
             | Effect::AddHost(_)
+            | Effect::Run { .. }
             | Effect::Demo => true,
             Effect::Host { verb, .. } => *verb != "check",
             Effect::WaitFree { supersede, .. } => *supersede,
@@ -188,6 +210,9 @@ impl Effect {
             | Effect::SaveDraft { .. }
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }
+            | Effect::LastLives { .. }
+            | Effect::SaveText { .. }
+            | Effect::Shell { .. }
             | Effect::FollowBuild { .. }
             | Effect::Stop { .. }
             | Effect::Copy(_)

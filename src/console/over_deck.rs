@@ -1,7 +1,9 @@
 //! The console's port over the real deck: one call per effect.
 
 use super::port::{Port, Said};
+use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::running::RunRequest;
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
 use crate::model::hold::HoldOn;
@@ -18,9 +20,6 @@ fn told(deck: &Deck, progress: mpsc::Sender<LogLine>, from: &'static str) -> imp
     let deck = deck.clone();
     move |text| drop(progress.try_send(LogLine { at_ms: deck.now_ms(), from: from.into(), text }))
 }
-
-/// How much of a log is shown before what comes.
-const TAIL: usize = 64 << 10;
 
 #[async_trait]
 impl Port for Deck {
@@ -174,8 +173,19 @@ impl Port for Deck {
         self.edit_draft(&target, text).await
     }
 
-    async fn follow_log(&self, host: &str, name: &str) -> Result<mpsc::Receiver<LogLine>> {
-        self.log_follow(host, name, TAIL).await
+    async fn follow_log(&self, request: &LogRequest) -> Result<mpsc::Receiver<LogLine>> {
+        self.logs(request).await
+    }
+    async fn last_lives(&self, host: &str, name: &str) -> Result<Vec<LogLine>> {
+        Deck::last_lives(self, host, name).await
+    }
+    async fn run(&self, request: &RunRequest, progress: mpsc::Sender<LogLine>) -> Said {
+        let ran = Deck::run(self, request, progress).await?;
+        ran.said()
+    }
+    async fn shell(&self, target: &Target, size: fn() -> (u16, u16)) -> Said {
+        let status = Deck::shell(self, target, size).await?;
+        Ok(format!("the shell ended with status {status}"))
     }
     async fn follow_build(&self, build: &str) -> Result<mpsc::Receiver<LogLine>> {
         Deck::follow_build(self, build).await

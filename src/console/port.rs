@@ -1,7 +1,9 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
 use crate::deck::StrayPlan;
+use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::running::RunRequest;
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
@@ -79,8 +81,14 @@ pub trait Port: std::marker::Send + Sync {
     /// Keeps a draft, or with `None` forgets it.
     async fn draft(&self, target: EditTarget, text: Option<&str>) -> Result<()>;
 
-    /// A proc's log: its last lines, then what comes. Ends when the receiver is dropped.
-    async fn follow_log(&self, host: &str, name: &str) -> Result<mpsc::Receiver<LogLine>>;
+    /// Logs: their last lines, then what comes. Ends when the receiver is dropped.
+    async fn follow_log(&self, request: &LogRequest) -> Result<mpsc::Receiver<LogLine>>;
+    /// What is kept of a proc's lives that have ended.
+    async fn last_lives(&self, host: &str, name: &str) -> Result<Vec<LogLine>>;
+    /// Runs a one-off command; what it says goes to `progress`. Dropped, it is ended there.
+    async fn run(&self, request: &RunRequest, progress: mpsc::Sender<LogLine>) -> Said;
+    /// A shell of a proc, host or build on the terminal, which the console has given back; ends with it. `size` is (columns, rows).
+    async fn shell(&self, target: &Target, size: fn() -> (u16, u16)) -> Said;
     /// A build's log from its beginning, then what comes until it ends.
     async fn follow_build(&self, build: &str) -> Result<mpsc::Receiver<LogLine>>;
 

@@ -3,6 +3,7 @@
 mod crash;
 mod effects;
 mod face;
+mod saving;
 mod ticks;
 
 use super::asking::{self, Questions};
@@ -183,6 +184,11 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                     Effect::ExternalEditor { text } => {
                         let result = face.lend(&mut signals, term::edit(&text)).await?;
                         let _ = runner.answers.try_send(Msg::ExternalEditorDone(result));
+                    }
+                    Effect::Shell { target } => {
+                        let shell = port.shell(&target, || crossterm::terminal::size().unwrap_or((80, 24)));
+                        let said = face.lend(&mut signals, shell).await?;
+                        let _ = runner.answers.try_send(Msg::Said(said));
                     }
                     Effect::Answer { ticket, text } => {
                         // A host that does not wait any more needs no answer.

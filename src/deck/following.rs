@@ -2,6 +2,7 @@
 
 use super::Deck;
 use super::look::LogLine;
+use crate::model::cut::Lines;
 use crate::model::release::BuildStatus;
 use crate::model::{Fault, Result};
 use std::time::Duration;
@@ -14,11 +15,11 @@ const LOOK: Duration = Duration::from_millis(200);
 impl Deck {
     /// Lines of a build's log; the channel ends with the build.
     pub async fn follow_build(&self, id: &str) -> Result<mpsc::Receiver<LogLine>> {
-        let (sender, receiver) = mpsc::channel(1024);
+        let (sender, receiver) = mpsc::channel(256);
         let (deck, id) = (self.clone(), id.to_string());
         tokio::spawn(async move {
             if let Err(fault) = deck.copy_log(&id, &sender).await {
-                let _ = sender.send(LogLine { at_ms: deck.now_ms(), from: "log".into(), text: fault.line() }).await;
+                let _ = sender.send(LogLine { at_ms: deck.now_ms(), from: String::new(), text: fault.line() }).await;
             }
         });
         Ok(receiver)
@@ -27,8 +28,7 @@ impl Deck {
     async fn copy_log(&self, id: &str, sender: &mpsc::Sender<LogLine>) -> Result<()> {
         let path = self.build_log_path(id);
         let cannot = |error: std::io::Error| Fault::failed(format!("the log {} cannot be read: {error}", path.display()));
-        let mut file = None;
-        let mut rest: Vec<u8> = Vec::new();
+        let (mut file, mut lines, mut piece) = (None, Lines::default(), vec![0; 64 << 10]);
         loop {
             // Asked before the file is read to its end, so that nothing written before the end is missed.
             let going = match self.store.build(id).await? {
@@ -42,14 +42,15 @@ impl Deck {
                     Err(error) => return Err(cannot(error)),
                 };
             }
-            if let Some(file) = &mut file {
-                file.read_to_end(&mut rest).await.map_err(cannot)?;
-            }
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                let text = String::from_utf8_lossy(&line).trim_end().to_string();
-                if sender.send(LogLine { at_ms: self.now_ms(), from: "build".into(), text }).await.is_err() {
-                    return Ok(());
+            while let Some(file) = &mut file {
+                let count = file.read(&mut piece).await.map_err(cannot)?;
+                if count == 0 {
+                    break;
+                }
+                for text in lines.push(piece.get(..count).unwrap_or_default()) {
+                    if sender.send(LogLine { at_ms: self.now_ms(), from: "build".into(), text }).await.is_err() {
+                        return Ok(());
+                    }
                 }
             }
             if !going || sender.is_closed() {

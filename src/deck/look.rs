@@ -279,12 +279,23 @@ impl DispatchRequest {
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// ms since the epoch by our clock when it arrived.
+    /// ms since the epoch: the time that the line carries where it carries one that can be read, else when it came, by our clock.
     pub at_ms: i64,
-    /// Host, proc or stage that it is from.
+    /// `HOST:PROC`, host or stage that it is from; "" is this console itself, about the log: a gap, a host that does not answer.
     pub from: String,
     /// May hold ANSI colours; not yet safe for a terminal.
     pub text: String,
+}
+
+impl LogLine {
+    /// Where it is from, short enough for a column: `web01:5001` of `web01:shop-v5.3.0-prod-9c1e77aa-web-5001`.
+    pub fn label(&self) -> String {
+        let Some((host, name)) = self.from.split_once(':') else { return self.from.clone() };
+        match name.rsplit_once('-') {
+            Some((_, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => format!("{host}:{port}"),
+            _ => self.from.clone(),
+        }
+    }
 }
 
 /// Environment as a mapping, for the editor's layers.

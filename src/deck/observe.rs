@@ -167,6 +167,7 @@ fn still(host: &HostSeen) -> HostSeen {
         HostSeen { asked_ms: 0, seen_ms: 0, load: None, memory_total: None, memory_free: None, disk_free: None, ..host.clone() };
     for proc in &mut still.procs {
         (proc.now, proc.description, proc.routed) = (0, String::new(), None);
+        (proc.cpu_percent, proc.rss_bytes, proc.cpu) = (None, None, None);
     }
     still
 }

@@ -1,7 +1,6 @@
-//! Start, stop, restart, destroy one proc; uptests, logs, host check, provision and claim.
+//! Start, stop, restart, destroy one proc; uptests, host check, provision and claim.
 
 use super::leasing::Held;
-use super::look::LogLine;
 use super::{Catalog, Deck};
 use crate::hosts::procs::{self, Action, Fence, Guard, Target};
 use crate::hosts::provision;
@@ -12,7 +11,6 @@ use crate::model::{Fault, Result};
 use crate::uptest;
 use serde::Serialize;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// What one proc's uptests said.
 #[derive(Debug, Clone, Serialize)]
@@ -183,45 +181,6 @@ impl Deck {
         self.store.note(&[event], None).await?;
         self.refresh_soon();
         Ok(reports)
-    }
-
-    /// A proc's log: its last `bytes`, as lines, safe for a terminal.
-    pub async fn log_tail(&self, host: &str, name: &str, bytes: usize) -> Result<Vec<String>> {
-        let (link, path) = self.log_of(host, name).await?;
-        procs::logs::tail(link.as_ref(), &path, bytes).await
-    }
-
-    /// A proc's log, its last `bytes` and then what comes. Ends when the receiver is dropped.
-    pub async fn log_follow(&self, host: &str, name: &str, bytes: usize) -> Result<mpsc::Receiver<LogLine>> {
-        let (link, path) = self.log_of(host, name).await?;
-        let mut lines = procs::logs::follow(link.as_ref(), &path, bytes).await?;
-        let (sender, receiver) = mpsc::channel(1024);
-        let (deck, from) = (self.clone(), name.to_string());
-        tokio::spawn(async move {
-            // The link lives as long as somebody follows.
-            let _link = link;
-            while let Some(text) = lines.recv().await {
-                if sender.send(LogLine { at_ms: deck.now_ms(), from: from.clone(), text }).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(receiver)
-    }
-
-    /// The log of ours is in its directory; a foreign one's is where Supervisor says.
-    async fn log_of(&self, host: &str, name: &str) -> Result<(std::sync::Arc<dyn crate::hosts::Link>, String)> {
-        let catalog = self.catalog().await?;
-        let host = catalog.host(host)?;
-        let link = self.links.link(&host).await?;
-        let all = crate::hosts::supervisor::processes(link.as_ref(), &host.supervisor.socket).await?;
-        let process = all.iter().find(|process| process.name == name || format!("{}:{}", process.group, process.name) == name);
-        let path = match process {
-            Some(process) if !process.logfile.is_empty() => process.logfile.clone(),
-            Some(_) => return Err(Fault::failed(format!("Supervisor keeps no log of {name}")).on(&host.name)),
-            None => return Err(Fault::bad(format!("there is no proc '{name}'")).on(&host.name).next("swarmdeck get procs")),
-        };
-        Ok((link, path))
     }
 
     /// What a host is missing, a sentence each; empty when nothing.

@@ -52,6 +52,12 @@ pub fn procs(known: &Known, host: &Host, report: &HostReport, before: &[Proc]) -
     let dirs: BTreeMap<&str, &ProcDir> = report.dirs.iter().map(|dir| (dir.name.as_str(), dir)).collect();
     let mut all: Vec<Proc> =
         processes.iter().map(|process| of_process(known, host, process, dirs.get(process.name.as_str()).copied())).collect();
+    for proc in &mut all {
+        let Some((cpu, rss)) = proc.pid.and_then(|pid| report.usage.get(&pid)).copied() else { continue };
+        let earlier = before.iter().find(|before| before.name == proc.name && before.pid == proc.pid && before.start == proc.start);
+        proc.cpu_percent = earlier.and_then(|before| cpu.percent_since(before.cpu?));
+        (proc.cpu, proc.rss_bytes) = (Some(cpu), Some(rss));
+    }
     for dir in &report.dirs {
         if !processes.iter().any(|process| process.name == dir.name && process.group == dir.name) {
             all.push(of_dir(known, host, dir, report.clock));
@@ -63,7 +69,10 @@ pub fn procs(known: &Known, host: &Host, report: &HostReport, before: &[Proc]) -
 
 /// The procs of a host that does not answer: as last seen, in state UNKNOWN.
 pub fn not_seen(before: &[Proc]) -> Vec<Proc> {
-    before.iter().map(|proc| Proc { state: ProcState::Unknown, pid: None, ..proc.clone() }).collect()
+    before
+        .iter()
+        .map(|proc| Proc { state: ProcState::Unknown, pid: None, cpu_percent: None, rss_bytes: None, cpu: None, ..proc.clone() })
+        .collect()
 }
 
 /// Whether each proc of ours, orphans too, is in its swarm's pool; unknown (none) without a pool, or when the pool was not read.
@@ -144,6 +153,9 @@ fn named(known: &Known, host: &Host, name: &str, dir: Option<&ProcDir>) -> Proc 
         swarm,
         foreign_of,
         routed: None,
+        cpu_percent: None,
+        rss_bytes: None,
+        cpu: None,
     }
 }
 
@@ -151,6 +163,7 @@ fn named(known: &Known, host: &Host, name: &str, dir: Option<&ProcDir>) -> Proc 
 pub mod tests {
     use super::*;
     use crate::model::entity::{Become, Transport};
+    use crate::model::world::CpuTime;
     use proptest::prelude::*;
 
     pub fn host() -> Host {
@@ -239,6 +252,7 @@ pub mod tests {
             memory_free: None,
             disk_free: None,
             clock: 9,
+            usage: [(7, (CpuTime { used_ms: 900, at_ms: 5_000 }, 4096))].into(),
             processes: Ok(vec![process("mine", "mine"), process("cats", "grouped"), process("redis", "redis")]),
         };
         let mut all = procs(&known, &host(), &report, &[]);
@@ -249,6 +263,14 @@ pub mod tests {
         assert_eq!(of(&all, "ghost").state, ProcState::Ghost);
         assert_eq!((of(&all, "cats:grouped").owner, of(&all, "grouped").state), (Owner::Foreign, ProcState::Ghost));
         assert_eq!((of(&all, "redis").app.as_str(), of(&all, "redis").port), ("redis", None));
+        assert_eq!((mine.cpu_percent, mine.rss_bytes), (None, Some(4096)), "one look is no measure of time");
+        let mut earlier = all.clone();
+        for proc in &mut earlier {
+            proc.cpu = Some(CpuTime { used_ms: 400, at_ms: 3_000 });
+        }
+        assert_eq!(of(&procs(&known, &host(), &report, &earlier), "mine").cpu_percent, Some(25));
+        earlier.iter_mut().for_each(|proc| proc.start = 99);
+        assert_eq!(of(&procs(&known, &host(), &report, &earlier), "mine").cpu_percent, None, "another life");
         let pool =
             PoolSeen { balancer: "edge".into(), pool: "shop".into(), nodes: ["web01:5000".to_string()].into(), ..PoolSeen::default() };
         mark_routed(&mut all, "web01", &known, std::slice::from_ref(&pool));

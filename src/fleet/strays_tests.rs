@@ -30,6 +30,9 @@ fn proc(name: &str, port: Option<u16>, owner: Owner, state: ProcState) -> Proc {
         swarm: None,
         foreign_of: None,
         routed: None,
+        cpu_percent: None,
+        rss_bytes: None,
+        cpu: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one way to do something on a machine, whatever carries it: run a script, send bytes, open a socket, follow lines.
 
-use crate::model::Result;
+use super::terminal::{Terminal, Wanted};
+use crate::model::{Fault, Result};
 use async_trait::async_trait;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -46,6 +47,12 @@ pub trait Link: Send + Sync {
     /// Runs a script like [`Link::run`] and hands over its standard output and error in chunks as they come;
     /// dropping the receiver ends the script. The last message is the exit status.
     async fn follow(&self, body: &str) -> Result<mpsc::Receiver<Chunk>>;
+
+    /// Opens a terminal for a person and starts a program on it. Faults: unreachable; this way of reaching a host has none.
+    async fn terminal(&self, wanted: &Wanted) -> Result<Terminal> {
+        let _ = wanted;
+        Err(Fault::refused("no terminal can be opened there").on(self.host()))
+    }
 
     /// Opens a unix socket on the host (streamlocal; or a relay as root where the user may not open it).
     async fn socket(&self, path: &str) -> Result<Box<dyn Stream>>;

@@ -1,11 +1,14 @@
 //! This machine, without SSH: as root, or as an ordinary user who then owns everything that he deploys here.
 
 use super::script;
+use super::terminal::{Device, Terminal, Typed, Wanted};
 use super::{Chunk, Link, Output, Stream};
 use crate::model::{Fault, Result};
 use async_trait::async_trait;
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -36,6 +39,15 @@ impl Local {
     fn spawn(&self, argv: &[&str], limit: Duration) -> Result<Group> {
         let limit = script::seconds(limit);
         let mut command = session(&script::limited(&limit, argv));
+        self.environment(&mut command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(|error| {
+            Fault::failed(format!("cannot start a process here: {error}")).on(&self.name).next("install coreutils and util-linux")
+        })?;
+        Ok(Group::new(child))
+    }
+
+    fn environment(&self, command: &mut Command) {
         command.env_clear().env("LC_ALL", script::LOCALE).env("PATH", script::PATH);
         for key in ["HOME", "USER", "LOGNAME", "TMPDIR"] {
             if let Some(value) = std::env::var_os(key) {
@@ -43,11 +55,6 @@ impl Local {
             }
         }
         command.envs(self.env.iter().map(|(key, value)| (key, value)));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().map_err(|error| {
-            Fault::failed(format!("cannot start a process here: {error}")).on(&self.name).next("install coreutils and util-linux")
-        })?;
-        Ok(Group::new(child))
     }
 
     async fn finish(&self, mut group: Group, input: Input<'_>, limit: Duration) -> Result<Output> {
@@ -131,6 +138,64 @@ impl Link for Local {
             drop(sender.send(Chunk::End(status.map_or(255, code))).await);
         });
         Ok(receiver)
+    }
+
+    async fn terminal(&self, wanted: &Wanted) -> Result<Terminal> {
+        let cannot = |error: std::io::Error| Fault::failed(format!("no terminal can be opened: {error}")).on(&self.name);
+        let (columns, rows) = wanted.size;
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(Some(&size), None).map_err(|error| cannot(error.into()))?;
+        let place = std::fs::read_link(format!("/proc/self/fd/{}", pair.slave.as_raw_fd())).map_err(cannot)?;
+        // The terminal becomes the session's own: its end is a hang-up for all that runs on it.
+        let mut command = Command::new("setsid");
+        command.args(["--ctty", "--wait", "--", "sh", "-c", &wanted.script]);
+        self.environment(&mut command);
+        command.env("TERM", &wanted.term).env("SHELL", std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into()));
+        let end = |fd: &OwnedFd| fd.try_clone().map(Stdio::from).map_err(cannot);
+        command.stdin(end(&pair.slave)?).stdout(end(&pair.slave)?).stderr(end(&pair.slave)?).kill_on_drop(true);
+        let mut child = command.spawn().map_err(cannot)?;
+        drop((command, pair.slave));
+        let device = Device::new(pair.master).map_err(cannot)?;
+        let ((keys, mut typed), (sender, screen)) = (mpsc::channel(64), mpsc::channel(64));
+        tokio::spawn(async move {
+            let mut status = None;
+            loop {
+                tokio::select! {
+                    read = device.read(), if status.is_none() => match read {
+                        Ok(bytes) if !bytes.is_empty() => {
+                            if sender.send(Chunk::Out(bytes)).await.is_err() {
+                                break;
+                            }
+                        }
+                        _ => status = Some(child.wait().await),
+                    },
+                    ended = child.wait(), if status.is_none() => {
+                        // What it said last is still there to be read; what it left behind may hold the terminal open for ever.
+                        while let Ok(Ok(bytes)) = tokio::time::timeout(script::LEFT_OPEN / 8, device.read()).await {
+                            if bytes.is_empty() || sender.send(Chunk::Out(bytes)).await.is_err() {
+                                break;
+                            }
+                        }
+                        status = Some(ended);
+                    }
+                    key = typed.recv() => match key {
+                        Some(Typed::Bytes(bytes)) => drop(device.write(&bytes).await),
+                        Some(Typed::Size(columns, rows)) => {
+                            let (columns, rows) = (columns.to_string(), rows.to_string());
+                            let argv = ["cols", columns.as_str(), "rows", rows.as_str()];
+                            drop(Command::new("stty").arg("-F").arg(&place).args(argv).stderr(Stdio::null()).status().await);
+                        }
+                        None => break,
+                    },
+                    () = sender.closed() => break,
+                }
+                if let Some(status) = status.take() {
+                    drop(sender.send(Chunk::End(status.map_or(255, code))).await);
+                    return;
+                }
+            }
+        });
+        Ok(Terminal { keys, screen })
     }
 
     async fn socket(&self, path: &str) -> Result<Box<dyn Stream>> {

@@ -11,6 +11,7 @@ pub mod provision;
 pub mod script;
 pub mod ssh;
 pub mod supervisor;
+pub mod terminal;
 
 pub use link::{Chunk, Link, Output, Stream};
 pub use local::Local;

@@ -1,5 +1,6 @@
 //! What things are: entities, names, validation, config merge, hashes, documents. No IO, no async.
 
+pub mod cut;
 pub mod document;
 pub mod entity;
 pub mod fault;
@@ -15,6 +16,7 @@ pub mod reference;
 pub mod release;
 pub mod secret;
 pub mod shown;
+pub mod stamped;
 pub mod stray;
 pub mod units;
 pub mod waiting;

@@ -16,6 +16,34 @@ pub fn shown_bytes(bytes: &[u8]) -> String {
     shown(&String::from_utf8_lossy(bytes))
 }
 
+/// The text without the escape sequences of a terminal (ECMA-48: CSI, OSC and the like): what is left are the words.
+pub fn without_colour(text: &str) -> String {
+    if !text.contains('\x1b') {
+        return text.to_string();
+    }
+    let (mut out, mut chars) = (String::with_capacity(text.len()), text.chars().peekable());
+    while let Some(c) = chars.next() {
+        if c != '\x1b' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('[') => drop(chars.by_ref().find(|c| ('\x40'..='\x7e').contains(c))),
+            Some(']' | 'P' | '_' | '^' | 'X') => {
+                let mut before = ' ';
+                for c in chars.by_ref() {
+                    if c == '\x07' || (before == '\x1b' && c == '\\') {
+                        break;
+                    }
+                    before = c;
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
 fn visible(c: char) -> char {
     match c {
         '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
@@ -30,6 +58,12 @@ fn visible(c: char) -> char {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn escape_sequences_go_and_the_words_stay() {
+        assert_eq!(without_colour("a\x1b[1;31mred\x1b[0m b\x1b]0;title\x07c\x1b]8;;x\x1b\\d"), "ared bcd");
+        assert_eq!(without_colour("plain"), "plain");
+    }
 
     proptest! {
         #[test]

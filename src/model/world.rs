@@ -115,6 +115,35 @@ pub struct Proc {
     pub foreign_of: Option<String>,
     /// Whether it is in its swarm's pool; none when that is not known or it has no pool.
     pub routed: Option<bool>,
+    /// Processor time since the look before, in percent of one processor, its children's with it; none when it was not measured twice.
+    #[serde(default)]
+    pub cpu_percent: Option<u32>,
+    /// Memory that it and its children hold, bytes; shared pages count once for each.
+    #[serde(default)]
+    pub rss_bytes: Option<u64>,
+    /// What `cpu_percent` is reckoned from at the next look.
+    #[serde(default)]
+    pub cpu: Option<CpuTime>,
+}
+
+/// Processor time used up to a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuTime {
+    /// ms of processor time since its processes began.
+    pub used_ms: u64,
+    /// The host's time since boot at that moment, ms.
+    pub at_ms: u64,
+}
+
+impl CpuTime {
+    /// Percent of one processor between two moments; none when they do not follow on each other (a restart, a child that ended).
+    pub fn percent_since(self, before: CpuTime) -> Option<u32> {
+        let (used, passed) = (self.used_ms.checked_sub(before.used_ms)?, self.at_ms.checked_sub(before.at_ms)?);
+        if passed == 0 {
+            return None;
+        }
+        u32::try_from(used.saturating_mul(100).saturating_add(passed / 2) / passed).ok()
+    }
 }
 
 impl Proc {

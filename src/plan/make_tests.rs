@@ -56,6 +56,9 @@ fn proc(host: &str, port: u16, kind: u8, release: &str) -> Proc {
         swarm: None,
         foreign_of: None,
         routed: Some(kind != 2),
+        cpu_percent: None,
+        rss_bytes: None,
+        cpu: None,
     }
 }
 

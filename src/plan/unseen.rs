@@ -54,6 +54,9 @@ pub fn add_made_and_never_seen(world: &mut World, plan: &Plan, dispatch: &Dispat
             swarm: Some(swarm.to_string()),
             foreign_of: None,
             routed: None,
+            cpu_percent: None,
+            rss_bytes: None,
+            cpu: None,
         });
     }
 }

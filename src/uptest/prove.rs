@@ -111,6 +111,9 @@ mod tests {
             swarm: None,
             foreign_of: None,
             routed: None,
+            cpu_percent: None,
+            rss_bytes: None,
+            cpu: None,
         }
     }
 

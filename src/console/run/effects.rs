@@ -11,6 +11,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+/// Free places among the answers before more lines of a log are sent: a flood must not fill memory, nor keep other answers waiting.
+const ROOM: usize = 1008;
 /// Lines that are taken into one message.
 const BATCH: usize = 500;
 
@@ -107,9 +109,31 @@ impl Runner {
                     }
                 });
             }
-            Effect::FollowLog { ticket, host, name } => {
-                let lines = async move { port.follow_log(&host, &name).await };
+            Effect::FollowLog { ticket, request } => {
+                let lines = async move { port.follow_log(&request).await };
                 self.follow(ticket, lines);
+            }
+            Effect::LastLives { ticket, host, name } => {
+                let answers = self.answers.clone();
+                self.task(Some(ticket), async move {
+                    match port.last_lives(&host, &name).await {
+                        Ok(lines) => drop(answers.send(Msg::LogLines { ticket, lines }).await),
+                        Err(fault) => return Msg::LogEnded { ticket, fault: Some(fault) },
+                    }
+                    Msg::LogEnded { ticket, fault: None }
+                });
+            }
+            Effect::Run { ticket, request } => {
+                let (sender, lines) = mpsc::channel(BATCH);
+                let answers = self.answers.clone();
+                self.task(Some(ticket), async move {
+                    let run = port.run(&request, sender);
+                    let (said, ()) = tokio::join!(run, batches(ticket, lines, answers));
+                    ended(ticket, said)
+                });
+            }
+            Effect::SaveText { path, text } => {
+                self.task(None, async move { Msg::Said(super::saving::save(&path, &text).await) });
             }
             Effect::FollowBuild { ticket, build } => {
                 let lines = async move { port.follow_build(&build).await };
@@ -127,6 +151,7 @@ impl Runner {
             | Effect::Answer { .. }
             | Effect::Demo
             | Effect::ExternalEditor { .. }
+            | Effect::Shell { .. }
             | Effect::Copy(_)
             | Effect::Mouse(_)
             | Effect::Theme(_) => {}
@@ -161,18 +186,24 @@ impl Runner {
     fn follow(&mut self, ticket: u64, lines: impl Future<Output = Result<mpsc::Receiver<LogLine>>> + Send + 'static) {
         let answers = self.answers.clone();
         self.task(Some(ticket), async move {
-            let mut lines = match lines.await {
-                Ok(lines) => lines,
+            match lines.await {
+                Ok(lines) => batches(ticket, lines, answers).await,
                 Err(fault) => return Msg::LogEnded { ticket, fault: Some(fault) },
-            };
-            let mut batch = Vec::new();
-            while lines.recv_many(&mut batch, BATCH).await > 0 {
-                if answers.send(Msg::LogLines { ticket, lines: std::mem::take(&mut batch) }).await.is_err() {
-                    break;
-                }
             }
             Msg::LogEnded { ticket, fault: None }
         });
+    }
+}
+
+/// Hands lines on, as many at once as there are; the console is what sets the pace.
+async fn batches(ticket: u64, mut lines: mpsc::Receiver<LogLine>, answers: mpsc::Sender<Msg>) {
+    let mut batch = Vec::new();
+    while lines.recv_many(&mut batch, BATCH).await > 0 {
+        if answers.send(Msg::LogLines { ticket, lines: std::mem::take(&mut batch) }).await.is_err() {
+            break;
+        }
+        // Lines that come while the console is busy go into one message.
+        let _room = answers.reserve_many(ROOM).await;
     }
 }
 

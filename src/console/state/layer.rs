@@ -1,17 +1,14 @@
 //! What can lie on top of a tab: full screens and overlays.
 
-use super::{Field, Pane};
+use super::{Field, LogLayer, Pane};
 use crate::console::editor::Editor;
 use crate::console::effect::Effect;
 use crate::deck::look::{DispatchRequest, LogLine, Target};
 use crate::deck::verbs::Verb;
+use crate::model::Result;
 use crate::model::hold::HoldOn;
-use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use std::collections::VecDeque;
-
-/// Lines of a log that are kept.
-pub const LOG_KEPT: usize = 10_000;
 
 /// One layer.
 #[derive(Debug, Clone)]
@@ -117,101 +114,6 @@ pub struct PlanLayer {
     pub sent: bool,
 }
 
-/// Whose log it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogSource {
-    Proc {
-        host: String,
-        name: String,
-    },
-    Build(String),
-    /// What a verb says while it runs: check, provision, uptest, demo.
-    Verb(Target),
-}
-
-impl LogSource {
-    pub fn target(&self) -> Target {
-        match self {
-            LogSource::Proc { host, name } => Target::Proc(host.clone(), name.clone()),
-            LogSource::Build(id) => Target::Build(id.clone()),
-            LogSource::Verb(target) => target.clone(),
-        }
-    }
-}
-
-/// A log that is followed.
-#[derive(Debug, Clone)]
-pub struct LogLayer {
-    pub ticket: u64,
-    pub title: String,
-    pub source: LogSource,
-    pub lines: VecDeque<LogLine>,
-    /// Lines that fell off the top.
-    pub dropped: u64,
-    /// Whether the newest line stays in sight.
-    pub follow: bool,
-    /// Lines that came while paused; they are shown when it goes on.
-    pub paused: Option<Vec<LogLine>>,
-    pub wrap: bool,
-    pub times: bool,
-    /// The first line shown when it does not follow.
-    pub top: usize,
-    pub find: Field,
-    pub finding: bool,
-    /// The line of the current match.
-    pub found: Option<usize>,
-    pub ended: bool,
-    pub fault: Option<Fault>,
-}
-
-impl LogLayer {
-    pub fn new(ticket: u64, title: String, source: LogSource) -> LogLayer {
-        LogLayer {
-            ticket,
-            title,
-            source,
-            lines: VecDeque::new(),
-            dropped: 0,
-            follow: true,
-            paused: None,
-            wrap: false,
-            times: false,
-            top: 0,
-            find: Field::default(),
-            finding: false,
-            found: None,
-            ended: false,
-            fault: None,
-        }
-    }
-
-    /// Takes lines; when paused they wait (bounded too).
-    pub fn push(&mut self, lines: Vec<LogLine>) {
-        if let Some(waiting) = &mut self.paused {
-            waiting.extend(lines);
-            let over = waiting.len().saturating_sub(LOG_KEPT);
-            waiting.drain(..over);
-            self.dropped += over as u64;
-            return;
-        }
-        self.lines.extend(lines);
-        let over = self.lines.len().saturating_sub(LOG_KEPT);
-        self.lines.drain(..over);
-        self.dropped += over as u64;
-        self.top = self.top.saturating_sub(over);
-        self.found = self.found.and_then(|at| at.checked_sub(over));
-    }
-
-    /// Rows that hold what is looked for.
-    pub fn matches(&self) -> Vec<usize> {
-        let wanted = self.find.text.to_lowercase();
-        if wanted.is_empty() {
-            return Vec::new();
-        }
-        self.lines.iter().enumerate().filter(|(_, line)| line.text.to_lowercase().contains(&wanted)).map(|(row, _)| row).collect()
-    }
-}
-
 /// Something that the palette offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaletteItem {
@@ -284,6 +186,10 @@ pub enum Asks {
     Apply,
     /// A host to add.
     AddHost,
+    /// A file for the lines of the log with this ticket.
+    SaveLog(u64),
+    /// A one-off command, on which procs (of a swarm), and why.
+    Run(Target),
 }
 
 /// A button of a question; none of its effects are asked for before it is pressed.

@@ -2,13 +2,14 @@
 
 mod field;
 mod layer;
+mod log;
 mod pane;
 
 pub use field::Field;
 pub use layer::{
-    Ask, Asks, Button, Confirm, HostQuestion, Layer, LogLayer, LogSource, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, TextKind,
-    verbs_on,
+    Ask, Asks, Button, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, TextKind, verbs_on,
 };
+pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
 pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
 
 use crate::deck::look::{Look, Target};

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use swarmdeck::console::port::{Port, Said};
+use swarmdeck::deck::logs::LogRequest;
 use swarmdeck::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use swarmdeck::deck::running::RunRequest;
 use swarmdeck::deck::wave::{WavePlan, WaveRequest};
 use swarmdeck::deck::{PoolPlan, PoolVerb, StrayPlan};
 use swarmdeck::model::hold::HoldOn;
@@ -133,7 +135,16 @@ impl Port for Fake {
     async fn draft(&self, _: EditTarget, _: Option<&str>) -> Result<()> {
         Ok(())
     }
-    async fn follow_log(&self, _: &str, _: &str) -> Result<mpsc::Receiver<LogLine>> {
+    async fn last_lives(&self, _: &str, _: &str) -> Result<Vec<LogLine>> {
+        Err(Fault::bad("no lives"))
+    }
+    async fn run(&self, _: &RunRequest, _: mpsc::Sender<LogLine>) -> Said {
+        Ok("exit 0".into())
+    }
+    async fn shell(&self, _: &Target, _: fn() -> (u16, u16)) -> Said {
+        Ok("the shell ended".into())
+    }
+    async fn follow_log(&self, _: &LogRequest) -> Result<mpsc::Receiver<LogLine>> {
         let (sender, lines) = mpsc::channel(256);
         (self.log)(sender);
         Ok(lines)

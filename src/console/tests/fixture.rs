@@ -49,6 +49,9 @@ pub fn proc(host: &str, app: &str, port: u16, state: ProcState, swarm: Option<&s
         swarm: swarm.map(str::to_string),
         foreign_of: None,
         routed: swarm.map(|_| state == ProcState::Running),
+        cpu_percent: None,
+        rss_bytes: None,
+        cpu: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{goto, holding, verbs, waves};
 use crate::console::effect::Effect;
 use crate::console::state::{Asks, Confirm, Layer, State};
-use crate::deck::look::DispatchRequest;
+use crate::deck::look::{DispatchRequest, Target};
 use crossterm::event::{KeyCode, KeyEvent};
 
 /// A key of the question on top.
@@ -53,7 +53,29 @@ fn answer(state: &mut State) -> Vec<Effect> {
             holding::asked(state, on, &object, &first, &why);
             Vec::new()
         }
-        Asks::Apply | Asks::AddHost if first.is_empty() => Vec::new(),
+        Asks::Apply | Asks::AddHost | Asks::SaveLog(_) | Asks::Run(_) if first.is_empty() => Vec::new(),
+        Asks::SaveLog(ticket) => {
+            state.layers.pop();
+            let text = state.layers.iter().find_map(|layer| match layer {
+                Layer::Log(log) if log.ticket == ticket => Some(log.text(&log.shown())),
+                _ => None,
+            });
+            text.map(|text| Effect::SaveText { path: first, text }).into_iter().collect()
+        }
+        Asks::Run(target) => {
+            let last = ask.fields.last().map(|(_, field)| field.text.trim().to_string()).unwrap_or_default();
+            let all = match (&target, why.as_str()) {
+                (Target::Swarm(_), "all") => true,
+                (Target::Swarm(_), other) if other != "one" => {
+                    state.say(format!("'{other}': write one or all"), true);
+                    return Vec::new();
+                }
+                _ => false,
+            };
+            state.layers.pop();
+            super::running::confirm(state, &target, first, all, last);
+            Vec::new()
+        }
         Asks::Apply => {
             state.layers.pop();
             verbs::confirm_apply(state, first);

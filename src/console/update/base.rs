@@ -90,6 +90,8 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             }
         }
         Action::Logs => return goto::logs(state, &state.pointed()),
+        Action::LastLife => return goto::last_life(state, &state.pointed()),
+        Action::Shell => return verbs::start(state, "shell", &state.pointed()),
         Action::Events => goto::events(state, &state.pointed()),
         Action::Edit => {
             let target = state.pointed();

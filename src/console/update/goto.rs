@@ -4,7 +4,8 @@ use crate::console::effect::Effect;
 use crate::console::rows::find;
 use crate::console::state::{Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
 use crate::console::view::layout;
-use crate::deck::look::Target;
+use crate::deck::look::{BuildLook, Target};
+use crate::model::record::Phase;
 
 /// Opens an object.
 pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
@@ -59,48 +60,66 @@ pub fn events(state: &mut State, target: &Target) {
     }
 }
 
-/// Follows the log of a proc or build; of a swarm its only or first bad proc.
+/// Follows logs: of a proc, of all procs of a swarm, host, squad or dispatch, or of a build.
 pub fn logs(state: &mut State, target: &Target) -> Vec<Effect> {
     match target {
-        Target::Proc(host, name) => {
-            let ticket = state.ticket();
-            let source = LogSource::Proc { host: host.clone(), name: name.clone() };
-            state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, format!("{name} on {host}"), source))));
-            vec![Effect::FollowLog { ticket, host: host.clone(), name: name.clone() }]
-        }
+        Target::Proc(host, name) => follow(state, format!("{name} on {host}"), target),
         Target::Build(id) => {
             let ticket = state.ticket();
             let title = format!("build {}", find::name(&state.look, target));
             state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, title, LogSource::Build(id.clone())))));
             vec![Effect::FollowBuild { ticket, build: id.clone() }]
         }
-        Target::Swarm(id) => {
-            let pane = Pane::new(Kind::Procs, Scope::Swarm(id.clone()));
-            let (rows, _) = crate::console::rows::order(&state.look, state.now_ms, &pane);
-            match rows.first() {
-                Some((proc @ Target::Proc(..), _)) => logs(state, &proc.clone()),
-                _ => {
-                    state.say("no procs, so no log", false);
-                    Vec::new()
-                }
-            }
+        Target::Swarm(_) | Target::Host(_) | Target::Squad(_) => {
+            follow(state, format!("{}, all procs", find::name(&state.look, target)), target)
         }
         Target::Dispatch(id) => {
-            let build = state.look.builds.iter().find(|build| {
-                build.build.by.contains(id.as_str())
-                    || find::dispatch(&state.look, id).is_some_and(|dispatch| dispatch.to_version == build.build.version)
-            });
-            match build.map(|build| build.build.id.clone()) {
+            let dispatch = find::dispatch(&state.look, id);
+            // Before it has a release there is nothing on hosts: what it does is build.
+            let builds = dispatch.is_some_and(|dispatch| dispatch.phase <= Phase::Build);
+            let of = |build: &&BuildLook| {
+                build.build.by.contains(id.as_str()) || dispatch.is_some_and(|dispatch| dispatch.to_version == build.build.version)
+            };
+            match state.look.builds.iter().find(of).map(|build| build.build.id.clone()).filter(|_| builds) {
                 Some(build) => logs(state, &Target::Build(build)),
-                None => Vec::new(),
+                None => follow(state, format!("{}, its hosts", find::name(&state.look, target)), target),
             }
         }
-        Target::Host(_) => open(state, target),
         Target::Stray(host, name) if find::proc(&state.look, host, name).is_some() => {
             logs(state, &Target::Proc(host.clone(), name.clone()))
         }
-        _ => Vec::new(),
+        _ => {
+            state.say("nothing here has a log", false);
+            Vec::new()
+        }
     }
+}
+
+fn follow(state: &mut State, title: String, target: &Target) -> Vec<Effect> {
+    let ticket = state.ticket();
+    let log = LogLayer::new(ticket, title, LogSource::Logs(target.clone()));
+    let request = log.request(state.now_ms);
+    state.layers.push(Layer::Log(Box::new(log)));
+    request.map(|request| Effect::FollowLog { ticket, request }).into_iter().collect()
+}
+
+/// The logs of a proc's lives that have ended; of a swarm those of the proc that is in trouble most.
+pub fn last_life(state: &mut State, target: &Target) -> Vec<Effect> {
+    let proc = match target {
+        Target::Swarm(id) => {
+            let pane = Pane::new(Kind::Procs, Scope::Swarm(id.clone()));
+            crate::console::rows::order(&state.look, state.now_ms, &pane).0.first().map(|(proc, _)| proc.clone())
+        }
+        other => Some(other.clone()),
+    };
+    let Some(Target::Proc(host, name) | Target::Stray(host, name)) = proc else {
+        state.say("only procs have lives", false);
+        return Vec::new();
+    };
+    let ticket = state.ticket();
+    let source = LogSource::LastLives(Target::Proc(host.clone(), name.clone()));
+    state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, format!("last lives of {name} on {host}"), source))));
+    vec![Effect::LastLives { ticket, host, name }]
 }
 
 /// Goes to a tab; what lay on top is closed.

@@ -15,6 +15,7 @@ mod palette;
 mod plan;
 mod pools;
 mod question;
+mod running;
 mod settle;
 mod strays;
 mod verbs;
@@ -108,7 +109,10 @@ fn paste(state: &mut State, text: &str) -> Vec<Effect> {
             }
         }
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => plan.why.insert(text),
-        Some(Layer::Log(log)) if log.finding => log.find.insert(text),
+        Some(Layer::Log(log)) if log.finding => {
+            log.find.insert(text);
+            log::written(log);
+        }
         _ => {}
     }
     Vec::new()

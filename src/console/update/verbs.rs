@@ -132,6 +132,10 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         ("retire", Target::Proc(place, name)) | ("adopt" | "retire-stray" | "ignore", Target::Stray(place, name)) => {
             return super::strays::begin(state, verb, place, name);
         }
+        ("run", target @ (Target::Proc(..) | Target::Swarm(_))) => super::running::ask(state, target),
+        ("shell", target @ (Target::Proc(..) | Target::Host(_) | Target::Build(_))) => {
+            return vec![Effect::Shell { target: target.clone() }];
+        }
         (verb, Target::Proc(host, name)) => return confirm_proc(state, verb, host, name),
         ("cancel", Target::Dispatch(id)) => {
             let lines = vec![

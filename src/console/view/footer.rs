@@ -108,7 +108,8 @@ fn keys(state: &State) -> String {
             Some(Some(_)) => ".d dispatch  . act on the swarm  enter host  l logs  i events  esc back".into(),
             _ => "q leave, it goes on  .x stop and undo  . act  enter host  l logs".into(),
         },
-        Some(Layer::Log(log)) if log.finding => "enter search  esc cancel".into(),
+        Some(Layer::Log(log)) if log.finding && log.filtering => "enter keep  tab search instead  !x without x  esc all lines".into(),
+        Some(Layer::Log(log)) if log.finding => "enter search  tab only these lines  esc cancel".into(),
         Some(Layer::Log(_)) => {
             let items = [
                 (Action::Follow, "follow"),
@@ -116,8 +117,8 @@ fn keys(state: &State) -> String {
                 (Action::Wrap, "wrap"),
                 (Action::Times, "times"),
                 (Action::Find, "search"),
-                (Action::Next, "next"),
-                (Action::Previous, "before"),
+                (Action::OnlyThis, "this proc"),
+                (Action::DrawMark, "mark"),
                 (Action::Out, "back"),
             ];
             written(&items)

@@ -22,7 +22,7 @@ pub(super) const EVIDENCE: &str = "evidence";
 /// What uptests said, by dispatch, `passed` or `failed`, host, proc and test.
 pub(super) const UPTEST: &str = "uptest output";
 /// Lives of procs, by [`Life::key`].
-const LIVES: &str = "life";
+pub(super) const LIVES: &str = "life";
 /// The last plan or dispatch of a swarm that was refused before anything began, by the swarm's id.
 const REFUSED: &str = "refused";
 /// How many causes are told besides the first.

@@ -188,6 +188,9 @@ fn proc_seen(host: &str, proc: &SimProc, now: Ms) -> Proc {
         swarm: None,
         foreign_of: None,
         routed: None,
+        cpu_percent: None,
+        rss_bytes: None,
+        cpu: None,
     }
 }
 

@@ -1,13 +1,10 @@
-//! A proc's log: its end, and what is added to it, as lines that are safe for a terminal.
+//! A proc's log: where it is, its end as lines that are safe for a terminal, and its lives. Following logs is in `reading.rs`.
 
-use crate::hosts::{Chunk, Link};
+use crate::hosts::Link;
+use crate::model::cut::Lines;
 use crate::model::shown::shown;
 use crate::model::{Fault, Result, quote::quote};
 use std::time::Duration;
-use tokio::sync::mpsc;
-
-/// A line above this is cut in pieces.
-const LINE_MAX: usize = 16 << 10;
 
 /// How the line begins that each start of a proc writes into its log; then its pid, ` at `, and the time.
 pub const START: &str = "-- swarmdeck: started as pid ";
@@ -22,6 +19,7 @@ pub fn lives(bytes: &[u8]) -> Vec<(Option<u32>, Vec<String>)> {
     let mut lines = Lines::default();
     let mut all: Vec<String> = lines.push(bytes);
     all.extend(lines.rest());
+    let all = all.iter().map(|line| safe(line));
     let mut lives: Vec<(Option<u32>, Vec<String>)> = Vec::new();
     for line in all {
         match (start_of(&line), lives.last_mut()) {
@@ -47,39 +45,11 @@ pub async fn tail(link: &dyn Link, path: &str, bytes: usize) -> Result<Vec<Strin
     let mut lines = Lines::default();
     let mut all = lines.push(&output.stdout);
     all.extend(lines.rest());
-    Ok(all)
+    Ok(all.iter().map(|line| safe(line)).collect())
 }
 
-/// The last `bytes`, then every line as it is written, through rotations, until the receiver is dropped or the host is gone.
-pub async fn follow(link: &dyn Link, path: &str, bytes: usize) -> Result<mpsc::Receiver<String>> {
-    let file = checked(path)?;
-    let mut chunks = link.follow(&format!("exec tail -c {} -F {file} 2>/dev/null", bytes.min(32 << 20))).await?;
-    let (sender, receiver) = mpsc::channel(256);
-    tokio::spawn(async move {
-        let mut lines = Lines::default();
-        loop {
-            let chunk = tokio::select! {
-                chunk = chunks.recv() => chunk,
-                () = sender.closed() => return,
-            };
-            let ready = match chunk {
-                Some(Chunk::Out(bytes)) => lines.push(&bytes),
-                Some(Chunk::Err(_)) => continue,
-                Some(Chunk::End(_)) | None => {
-                    if let Some(line) = lines.rest() {
-                        drop(sender.send(line).await);
-                    }
-                    return;
-                }
-            };
-            for line in ready {
-                if sender.send(line).await.is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    Ok(receiver)
+fn safe(line: &str) -> String {
+    shown(&line.replace('\t', "    "))
 }
 
 fn checked(path: &str) -> Result<String> {
@@ -89,35 +59,10 @@ fn checked(path: &str) -> Result<String> {
     Ok(quote(path))
 }
 
-/// Bytes put together to lines.
-#[derive(Default)]
-struct Lines {
-    part: Vec<u8>,
-}
-
-impl Lines {
-    fn push(&mut self, bytes: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.part.extend(piece);
-            if self.part.ends_with(b"\n") || self.part.len() >= LINE_MAX {
-                lines.extend(self.rest());
-            }
-        }
-        lines
-    }
-    fn rest(&mut self) -> Option<String> {
-        let part = std::mem::take(&mut self.part);
-        let text = String::from_utf8_lossy(&part);
-        (!part.is_empty()).then(|| shown(&text.trim_end_matches(['\n', '\r']).replace('\t', "    ")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hosts::Local;
-    use std::io::Write;
 
     #[test]
     fn a_log_is_cut_into_lives() {
@@ -128,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_is_followed_through_a_rotation_and_never_reaches_the_terminal_raw() {
+    async fn a_logs_end_never_reaches_the_terminal_raw() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("log");
         std::fs::write(&file, "old\none \x1b[2J\n").unwrap();
@@ -136,14 +81,5 @@ mod tests {
         let path = file.display().to_string();
         assert_eq!(tail(&link, &path, 9).await.unwrap(), ["one \u{241b}[2J"]);
         assert!(tail(&link, &format!("{path}.no"), 9).await.unwrap().is_empty());
-        let mut lines = follow(&link, &path, 9).await.unwrap();
-        assert_eq!(lines.recv().await.unwrap(), "one \u{241b}[2J");
-        let mut open = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
-        write!(open, "half").unwrap();
-        writeln!(open, " whole").unwrap();
-        assert_eq!(lines.recv().await.unwrap(), "half whole");
-        std::fs::rename(&file, dir.path().join("log.1")).unwrap();
-        std::fs::write(&file, "after\n").unwrap();
-        assert_eq!(lines.recv().await.unwrap(), "after");
     }
 }

@@ -9,6 +9,7 @@ pub mod left;
 pub mod logs;
 pub mod observe;
 pub mod probe;
+pub mod reading;
 pub mod remove;
 pub mod script;
 pub mod start;

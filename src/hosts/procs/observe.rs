@@ -3,7 +3,7 @@
 use super::{fence, script};
 use crate::hosts::supervisor::{self, Process};
 use crate::hosts::{Link, Output};
-use crate::model::world::Stamp;
+use crate::model::world::{CpuTime, Stamp};
 use crate::model::{Result, entity, quote::quote, shown::shown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -64,12 +64,14 @@ pub struct HostReport {
     pub disk_free: Option<u64>,
     /// The host's clock, seconds since 1970.
     pub clock: i64,
+    /// By the pid that Supervisor started: processor time and memory (bytes) of it and its children.
+    pub usage: BTreeMap<u32, (CpuTime, u64)>,
     /// What Supervisor said, or why it did not.
     pub processes: Result<Vec<Process>>,
 }
 
 /// The script: `word value…` lines. A directory's lines follow its `dir` line.
-fn render(root: &str) -> Result<String> {
+fn render(root: &str, conf: &str) -> Result<String> {
     script::check_root(root)?;
     Ok(format!(
         r#"ROOT={root}
@@ -96,9 +98,25 @@ awk '$1 == "MemTotal:" {{ print "memory_total " $2 }} $1 == "MemAvailable:" {{ p
 place=$ROOT
 while [ ! -d "$place" ]; do place=${{place%/*}}; [ -n "$place" ] || place=/; done
 df -Pk "$place" 2>/dev/null | awk 'NR == 2 {{ print "disk_free " $4 }}'
+pidfile=$(sed -n 's/^[[:space:]]*pidfile[[:space:]]*=[[:space:]]*\([^;[:space:]]*\).*/\1/p' {conf} 2>/dev/null | head -n 1)
+daemon=$(head -n 1 "${{pidfile:-/var/run/supervisord.pid}}" 2>/dev/null)
+case $daemon in '' | *[!0-9]*) ;; *)
+  cat /proc/uptime /proc/[0-9]*/stat 2>/dev/null | awk -v daemon="$daemon" -v tick="$(getconf CLK_TCK)" -v page="$(getconf PAGESIZE)" '
+    NR == 1 {{ now = $1 * 1000; next }}
+    {{ pid = $1; if (!sub(/^.*\) /, "")) next; up[pid] = $2; used[pid] = $12 + $13; held[pid] = $22 }}
+    END {{
+      for (pid in up) {{
+        top = pid
+        for (deep = 0; deep < 64 && (top in up) && up[top] != daemon; deep++) top = up[top]
+        if (top in up && up[top] == daemon) {{ time[top] += used[pid]; rss[top] += held[pid] }}
+      }}
+      for (top in time) printf "use %d %d %d %d\n", top, time[top] * 1000 / tick, now, rss[top] * page
+    }}';;
+esac
 exit 0
 "#,
-        root = quote(root)
+        root = quote(root),
+        conf = quote(conf),
     ))
 }
 
@@ -107,7 +125,7 @@ exit 0
 /// # Errors
 /// Unreachable, or a script that did not run. A Supervisor that does not answer is in the report, not a fault.
 pub async fn observe(link: &dyn Link, host: &entity::Host, limit: Duration) -> Result<HostReport> {
-    let body = render(&host.root)?;
+    let body = render(&host.root, &host.supervisor.conf)?;
     let asked = async {
         match tokio::time::timeout(limit, supervisor::processes(link, &host.supervisor.socket)).await {
             Ok(answer) => answer,
@@ -132,6 +150,7 @@ fn read(output: &Output, processes: Result<Vec<Process>>) -> HostReport {
         memory_free: None,
         disk_free: None,
         clock: 0,
+        usage: BTreeMap::new(),
         processes,
     };
     for line in output.text().lines() {
@@ -154,6 +173,13 @@ fn read(output: &Output, processes: Result<Vec<Process>>) -> HostReport {
             "memory_total" => report.memory_total = bytes(),
             "memory_free" => report.memory_free = bytes(),
             "disk_free" => report.disk_free = bytes(),
+            "use" => {
+                let mut numbers = rest.split(' ').map_while(|number| number.parse::<u64>().ok());
+                if let (Some(pid), Some(used_ms), Some(at_ms), Some(rss)) = (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+                {
+                    report.usage.extend(u32::try_from(pid).ok().map(|pid| (pid, (CpuTime { used_ms, at_ms }, rss))));
+                }
+            }
             _ => {
                 if let Some(dir) = report.dirs.last_mut() {
                     match (word, rest.split_once('=')) {
@@ -190,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_host_without_anything_of_ours_still_says_how_it_is() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let body = render("/nowhere/at/all").unwrap();
+        let body = render("/nowhere/at/all", "/nowhere.conf").unwrap();
         let output = Local::new("web01").run(&body, Duration::from_secs(20)).await.unwrap();
         assert_eq!(output.status, 0, "{}", String::from_utf8_lossy(&output.stderr));
         let report = read(&output, Ok(vec![]));
@@ -199,6 +225,25 @@ mod tests {
             report.memory_total > report.memory_free && report.disk_free > Some(0) && report.load.is_some() && report.clock > 1_700_000_000
         );
         assert!(report.dirs.is_empty() && report.installation.is_none());
+        assert!(report.usage.is_empty(), "no Supervisor, nothing to reckon with");
+    }
+
+    #[tokio::test]
+    async fn what_a_procs_children_use_is_its_own_use() {
+        let dir = tempfile::tempdir().unwrap();
+        // This process plays supervisord; a shell with a child is its proc.
+        let pidfile = dir.path().join("pid");
+        std::fs::write(&pidfile, format!("{}\n", std::process::id())).unwrap();
+        let conf = dir.path().join("supervisord.conf");
+        std::fs::write(&conf, format!("[supervisord]\npidfile = {} ; ours\n", pidfile.display())).unwrap();
+        let mut proc = tokio::process::Command::new("sh").args(["-c", "sleep 60 & wait"]).kill_on_drop(true).spawn().unwrap();
+        let body = render("/nowhere/at/all", &conf.display().to_string()).unwrap();
+        let output = Local::new("web01").run(&body, Duration::from_secs(20)).await.unwrap();
+        let report = read(&output, Ok(vec![]));
+        let (time, rss) = report.usage.get(&proc.id().unwrap()).copied().unwrap();
+        assert!(time.at_ms > 0 && rss > 64 << 10, "{time:?} {rss}");
+        assert_eq!(report.usage.values().filter(|(_, rss)| *rss == 0).count(), 0);
+        proc.kill().await.unwrap();
     }
 
     #[tokio::test]
@@ -222,7 +267,7 @@ mod tests {
         let theirs = "app_name: cart\nenv: {SECRET: hunter2}\nport: 5007\nproc_name: web\nsettings:\n  version: nested\nversion: '1.10'\nuser: null\n";
         write("procs/cart-1.10-prod-0a0b0c0d-web-5007/proc.yaml", theirs);
         std::fs::create_dir_all(root.join("procs/evil\nport 0001")).unwrap();
-        let body = render(&root.display().to_string()).unwrap();
+        let body = render(&root.display().to_string(), "/nowhere.conf").unwrap();
         let output = Local::new("web01").run(&body, Duration::from_secs(20)).await.unwrap();
         assert!(!output.text().contains("hunter2"));
         let report = read(&output, Ok(vec![]));

@@ -30,6 +30,9 @@ fn proc_of(process: &crate::hosts::supervisor::Process, swarm: &str) -> Proc {
         swarm: None,
         foreign_of: None,
         routed: None,
+        cpu_percent: None,
+        rss_bytes: None,
+        cpu: None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::connection::{Connection, Dialer, LOOK};
 use crate::hosts::kept::Kept;
 use crate::hosts::prompt::{self, Question, Secret};
 use crate::hosts::script;
+use crate::hosts::terminal::{Terminal, Typed, Wanted};
 use crate::hosts::{Chunk, Link, Output, Stream};
 use crate::model::{Fault, Result, quote};
 use async_trait::async_trait;
@@ -160,6 +161,12 @@ impl SshLink {
 
     /// Opens a session channel and starts `command` on it. Nothing has happened on the host when this fails to open.
     async fn exec(&self, connection: &Arc<Connection>, command: &str) -> Result<Exec> {
+        let exec = self.session(connection).await?;
+        exec.channel.exec(true, command).await.map_err(|_| self.lost("while a command was sent"))?;
+        Ok(exec)
+    }
+
+    async fn session(&self, connection: &Arc<Connection>) -> Result<Exec> {
         let permit = connection.sessions.clone().acquire_owned().await.map_err(|_| self.lost("before a command was sent"))?;
         let begun = Instant::now();
         let channel = loop {
@@ -175,7 +182,6 @@ impl SshLink {
                 Err(_) => return Err(self.lost("before a command was sent")),
             }
         };
-        channel.exec(true, command).await.map_err(|_| self.lost("while a command was sent"))?;
         Ok(Exec { channel, permit, connection: connection.clone() })
     }
 
@@ -357,6 +363,69 @@ impl Link for SshLink {
             drop(sender.send(Chunk::End(status)).await);
         });
         Ok(receiver)
+    }
+
+    async fn terminal(&self, wanted: &Wanted) -> Result<Terminal> {
+        let ready = self.ready().await?;
+        let script = ["sh", "-c", &wanted.script];
+        let (line, before) = match (wanted.privileged && self.spec.sudo, &ready.sudo_password) {
+            (false, _) => (format!("exec {}", quote::command(&script)), Vec::new()),
+            (true, None) => (format!("exec sudo -n {}", quote::command(&script)), Vec::new()),
+            (true, Some(secret)) => (format!("exec sudo -S -k -p '' {}", quote::command(&script)), format!("{}\n", secret.0).into_bytes()),
+        };
+        let Exec { channel, permit, connection } = self.session(&ready.connection).await?;
+        let (columns, rows) = (u32::from(wanted.size.0), u32::from(wanted.size.1));
+        // Without echo: what sudo reads is not shown. The script turns it on again.
+        let modes = [(russh::Pty::ECHO, u32::from(before.is_empty()))];
+        let lost = |_| self.lost("while a terminal was opened");
+        channel.request_pty(true, &wanted.term, columns, rows, 0, 0, &modes).await.map_err(lost)?;
+        channel.exec(true, line).await.map_err(lost)?;
+        let ((keys, mut typed), (sender, screen)) = (mpsc::channel(64), mpsc::channel(64));
+        tokio::spawn(async move {
+            let (_permit, _connection) = (permit, connection);
+            let (mut read, write) = channel.split();
+            let write = Closing(Arc::new(write));
+            let mut sink = write.0.make_writer();
+            let mut status = 255;
+            if !before.is_empty() && sink.write_all(&before).await.is_err() {
+                return;
+            }
+            loop {
+                tokio::select! {
+                    message = read.wait() => {
+                        let chunk = match message {
+                            Some(ChannelMsg::Data { data }) => Chunk::Out(data.to_vec()),
+                            Some(ChannelMsg::ExtendedData { data, .. }) => Chunk::Err(data.to_vec()),
+                            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                                status = exit_status as i32;
+                                continue;
+                            }
+                            Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                                status = 128 + signal(&signal_name);
+                                continue;
+                            }
+                            Some(ChannelMsg::Close | ChannelMsg::Failure) | None => break,
+                            Some(_) => continue,
+                        };
+                        if sender.send(chunk).await.is_err() {
+                            return;
+                        }
+                    }
+                    key = typed.recv() => match key {
+                        Some(Typed::Bytes(bytes)) => {
+                            if sink.write_all(&bytes).await.is_err() {
+                                break;
+                            }
+                        }
+                        Some(Typed::Size(columns, rows)) => drop(write.0.window_change(u32::from(columns), u32::from(rows), 0, 0).await),
+                        None => return,
+                    },
+                    () = sender.closed() => return,
+                }
+            }
+            drop(sender.send(Chunk::End(status)).await);
+        });
+        Ok(Terminal { keys, screen })
     }
 
     async fn socket(&self, path: &str) -> Result<Box<dyn Stream>> {

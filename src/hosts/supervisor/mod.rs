@@ -1,6 +1,5 @@
 //! Supervisor on a host, asked over its own socket. It is only read here; every change is in the fenced scripts.
 
-pub mod log;
 pub mod rpc;
 pub mod xmlrpc;
 
