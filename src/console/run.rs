@@ -163,7 +163,13 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
         dirty = true;
         for message in messages {
             crash::point("update", &state);
-            for effect in update(&mut state, message) {
+            let old = matches!(message, Msg::Look(_)).then(|| state.look.clone());
+            let effects = update(&mut state, message);
+            if let Some(old) = old {
+                // Thousands of procs are not freed while somebody waits for a key.
+                tokio::task::spawn_blocking(move || drop(old));
+            }
+            for effect in effects {
                 use super::effect::Effect;
                 match effect {
                     // Begun so short ago that the screen does not show it yet.

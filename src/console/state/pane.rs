@@ -67,6 +67,8 @@ pub struct Pane {
     pub sort: Sort,
     /// Whether the order is older than what is known.
     pub stale: bool,
+    /// Whether its rows kept their places when they had to, and are put in order once they may move.
+    pub unordered: bool,
 }
 
 impl Pane {
@@ -83,6 +85,7 @@ impl Pane {
             trouble_only: false,
             sort: Sort::Trouble,
             stale: true,
+            unordered: false,
         }
     }
 
