@@ -82,6 +82,9 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
     let (answers, mut answered) = mpsc::channel(1024);
     let mut runner = Runner::new(port.clone(), answers);
     let mut changes = port.changes();
+    if options.first_screen.is_none() {
+        super::update::begin(&mut state);
+    }
     if let Some(target) = &options.first_screen {
         let effects = super::update::open(&mut state, target);
         runner.start_all(effects);

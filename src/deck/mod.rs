@@ -10,12 +10,14 @@ mod debts;
 pub mod demo;
 mod edit;
 mod following;
+pub mod habits;
 mod handing_over;
 mod hearing;
 mod hold;
 mod journal;
 mod leasing;
 mod listing;
+pub mod lists;
 pub mod logs;
 pub mod look;
 mod looking;
@@ -24,9 +26,11 @@ mod masked;
 mod observe;
 pub mod outlet;
 mod owed;
+pub mod past;
 mod pools;
 mod prepare;
 mod proc_verbs;
+pub mod reading;
 mod renames;
 mod retiring;
 pub mod running;
@@ -36,6 +40,8 @@ pub mod verbs;
 pub mod wave;
 pub mod why;
 
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod tests;
 
@@ -125,6 +131,8 @@ pub struct Inner {
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
     observe_now: Notify,
+    /// Dispatches of the past that somebody looks at, the last one last.
+    attended: Mutex<std::collections::VecDeque<String>>,
     /// What was written down when the look was last made.
     known: Mutex<Arc<Catalog>>,
 }
@@ -171,6 +179,7 @@ impl Deck {
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
+            attended: Mutex::default(),
             known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))
