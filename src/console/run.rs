@@ -22,9 +22,11 @@ use futures::FutureExt;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
+/// How often what changes is shown at most: nobody reads faster, and keys need not wait behind it.
+const LOOKS: Duration = Duration::from_millis(100);
 /// How many messages are taken at once: a burst costs one frame, and a flood does not keep keys waiting.
 const AT_ONCE: usize = 512;
 
@@ -89,6 +91,8 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
         let effects = super::update::open(&mut state, target);
         runner.start_all(effects);
     }
+    // When a look was last taken.
+    let mut looked: Option<Instant> = None;
     // Whether something happened since the last frame was drawn from the state.
     let mut dirty = true;
     // Hosts that wait for an answer, by ticket.
@@ -116,7 +120,8 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
             update(&mut state, if sent { Msg::Sent } else { Msg::Painted { now_ms: now_ms() } });
         }
         let tick = Instant::now() + ticks::until(&state);
-        let wake = [face.wake(dirty), face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
+        let next_look = looked.map(|at| at + LOOKS).filter(|at| *at > Instant::now());
+        let wake = [face.wake(dirty), face.parser.due(), next_look].into_iter().flatten().fold(tick, Instant::min);
         let mut messages: Vec<Msg> = Vec::new();
         tokio::select! {
             biased;
@@ -144,7 +149,10 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                 messages.push(Msg::Asked { ticket: questions_asked, lines: asking::lines(&question.question), echo: question.question.echo() });
                 asked.insert(questions_asked, question.answer);
             }
-            Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
+            Ok(()) = changes.changed(), if next_look.is_none() => {
+                looked = Some(Instant::now());
+                messages.push(Msg::Look(port.look()));
+            }
             () = face.out.idle(), if face.is_writing() => {}
             () = tokio::time::sleep_until(wake.into()) => {
                 let typed = face.parser.expire(Instant::now());
