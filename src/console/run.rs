@@ -121,7 +121,9 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
         }
         let tick = Instant::now() + ticks::until(&state);
         let next_look = looked.map(|at| at + LOOKS).filter(|at| *at > Instant::now());
-        let wake = [face.wake(dirty), face.parser.due(), next_look].into_iter().flatten().fold(tick, Instant::min);
+        // Asked once: between two questions it may have ended, and nobody would tell.
+        let writing = face.is_writing();
+        let wake = [face.wake(dirty, writing), face.parser.due(), next_look].into_iter().flatten().fold(tick, Instant::min);
         let mut messages: Vec<Msg> = Vec::new();
         tokio::select! {
             biased;
@@ -153,7 +155,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questio
                 looked = Some(Instant::now());
                 messages.push(Msg::Look(port.look()));
             }
-            () = face.out.idle(), if face.is_writing() => {}
+            () = face.out.idle(), if writing => {}
             () = tokio::time::sleep_until(wake.into()) => {
                 let typed = face.parser.expire(Instant::now());
                 messages.extend(face.take(typed, now_ms()));
