@@ -26,15 +26,16 @@ pub fn settle(state: &mut State) {
     let heights = layout::heights(state);
     let places = layout::visible(state);
     let refresh = |pane: &mut Pane, height: usize| {
-        if pane.stale {
+        if pane.stale || (pane.unordered && !still) {
             let (fresh, total) = order(&look, now_ms, pane);
             if still && !pane.order.is_empty() {
-                // What is gone goes, what is new comes at the end; nothing else moves.
+                // What is gone goes, what is new comes at the end; nothing else moves before the rows may.
                 let kept = keep_places(&pane.order, fresh);
                 pane.take(kept, total);
-                pane.stale = true;
+                pane.unordered = true;
             } else {
                 pane.take(fresh, total);
+                pane.unordered = false;
             }
         }
         pane.scroll(height);
