@@ -1,7 +1,7 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
 use crate::deck::logs::LogRequest;
-use crate::deck::look::{DispatchRequest, EditTarget, Target, Word};
+use crate::deck::look::{DispatchRequest, Draft, EditTarget, Target, Word};
 use crate::deck::running::RunRequest;
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
@@ -121,9 +121,16 @@ pub enum Effect {
         why: String,
         then_plan: bool,
     },
+    /// Says what saving would mean; nothing is changed.
+    TrySave {
+        target: EditTarget,
+        text: String,
+        rev: i64,
+    },
+    /// Keeps a draft, or forgets it.
     SaveDraft {
         target: EditTarget,
-        text: Option<String>,
+        draft: Option<Draft>,
     },
     ExternalEditor {
         text: String,
@@ -213,6 +220,7 @@ impl Effect {
             | Effect::Uptest { .. }
             | Effect::Answer { .. }
             | Effect::OpenEditor(_)
+            | Effect::TrySave { .. }
             | Effect::SaveDraft { .. }
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }

@@ -139,6 +139,8 @@ pub enum PaletteGo {
     HoldFleet,
     /// The text of an incident, by the dispatch's id.
     Report(String),
+    /// A new object.
+    New(crate::model::document::Kind),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,

@@ -25,7 +25,7 @@ use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
 use super::msg::Msg;
 use super::state::{Field, HostQuestion, Layer, PlanFocus, SENT, State};
-use crate::deck::look::Target;
+use crate::deck::look::{Draft, EditTarget, Target};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Applies one message.
@@ -83,6 +83,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     };
     settle::settle(state);
     effects
+}
+
+/// The drafts of open editors that were not kept yet.
+pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
+    edit::last_drafts(state, now_ms)
 }
 
 /// Opens an object over the dash, as Enter does.
