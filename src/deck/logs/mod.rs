@@ -279,6 +279,11 @@ impl Deck {
                     place.wanted.at.insert(name, at);
                     continue;
                 }
+                // What was before a gap does not go on after it.
+                Heard::Gap { name, what } if let Some(text) = lines.get_mut(&name).and_then(Lines::rest) => {
+                    drop(pieces.send(Piece::Line { from: from(&name), text }).await);
+                    Piece::Gap(format!("{}: {what}", short(&name)))
+                }
                 Heard::Gap { name, what } => Piece::Gap(format!("{}: {what}", short(&name))),
                 Heard::Older(name) => Piece::Older(from(&name)),
                 Heard::Appeared(name) => Piece::Gap(format!("{} is new here", from(&name))),
