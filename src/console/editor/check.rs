@@ -69,7 +69,10 @@ pub fn check(text: &str, document: &EditDocument, clashes: &[(Clash, String)], s
         Err(error) => {
             // A tab in the indentation is the likelier cause, and has a fix.
             if !found.iter().any(|p| p.line == error.line) {
-                let what = error.what.split(" at byte").next().unwrap_or("").to_string();
+                let what = match error.what.split(" at byte").next().unwrap_or("") {
+                    "simple key expected ':'" | "simple key expect ':'" => "a key and its value need a ':' between them".to_string(),
+                    other => other.to_string(),
+                };
                 found.push(problem(error.line, error.column, Severity::Error, &what, None));
             }
             None
@@ -250,6 +253,7 @@ mod tests {
         assert_eq!(problems("A: [1, 2]\nB: yes\nC: {x: 1}\n", true).len(), 2);
         let list = problems("- a\n", false);
         assert!(list.len() == 1 && list[0].starts_with("1:1 ") && list[0].contains("mapping"), "{list:?}");
+        assert_eq!(problems("a: 1\nb\nc: 2\n", false), ["2:1 a key and its value need a ':' between them"]);
         let syntax = problems("a: [1\nb: 2\n", false);
         assert!(
             syntax.len() == 1 && (syntax[0].starts_with("2:") || syntax[0].starts_with("3:") || syntax[0].starts_with("1:")),

@@ -70,7 +70,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             for pane in settle::panes_mut(state) {
                 pane.stale = true;
             }
-            Vec::new()
+            edit::looked(state)
         }
         Msg::Asked { ticket, lines, echo } => {
             state.layers.push(Layer::Question(Box::new(HostQuestion { ticket, lines, echo, field: Field::default(), painted_ms: None })));
