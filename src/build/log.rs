@@ -180,6 +180,7 @@ impl<'a> Log<'a> {
     }
 
     fn write(&self, kind: LineKind, text: &str) {
+        let coloured = coloured(text);
         let text = readable(text);
         let mut inner = self.lock();
         if kind == LineKind::Output && !text.trim().is_empty() {
@@ -192,7 +193,7 @@ impl<'a> Log<'a> {
             LineKind::Stage => format!("=== {text}\n"),
             LineKind::Note => format!("--- {text}\n"),
             LineKind::Warning => format!("!!! {text}\n"),
-            LineKind::Output => format!("    {text}\n"),
+            LineKind::Output => format!("    {coloured}\n"),
         };
         inner.keep(&line);
         let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -223,9 +224,30 @@ fn readable(text: &str) -> String {
     shown(&plain.replace('\t', "    "))
 }
 
+/// [`readable`] with its colours (SGR) left in, for the file: the screen shows them, and drops whatever else is a sequence.
+fn coloured(text: &str) -> String {
+    static COLOUR: LazyLock<Option<regex::Regex>> = LazyLock::new(|| regex::Regex::new("\x1b\\[[0-9;]*m").ok());
+    let last = text.trim_end_matches(['\r', '\n']).rsplit('\r').next().unwrap_or_default();
+    let Some(colour) = COLOUR.as_ref() else { return readable(text) };
+    let (mut out, mut from) = (String::new(), 0);
+    for found in colour.find_iter(last) {
+        out.push_str(&readable(last.get(from..found.start()).unwrap_or_default()));
+        out.push_str(found.as_str());
+        from = found.end();
+    }
+    out.push_str(&readable(last.get(from..).unwrap_or_default()));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_file_keeps_colours_and_nothing_else_that_a_terminal_acts_on() {
+        assert_eq!(coloured("10%\r\x1b[32mdone\x1b[0m\x1b[2J\x07 \x1b]0;t\r\n"), "\x1b[32mdone\x1b[0m\u{2407} \u{241b}]0;t");
+        assert_eq!(coloured("plain\n"), "plain");
+    }
 
     #[test]
     fn progress_and_colours_become_plain_text() {

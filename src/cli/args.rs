@@ -190,6 +190,14 @@ pub enum Command {
         #[arg(long)]
         dispatch: Option<String>,
     },
+    /// Tell what happens, a line of plain words each, as it happens: for screen readers, pipes and other programs.
+    Watch {
+        /// From the event after this number on, without gaps; else what happens from now on.
+        #[arg(long, value_name = "NUMBER")]
+        after: Option<i64>,
+    },
+    /// One dispatch as a text for an incident: who, why, plan, steps, what failed, evidence, what happened around it.
+    Report { dispatch: String },
     /// Who did what.
     Audit {
         #[arg(long)]

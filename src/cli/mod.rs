@@ -13,6 +13,7 @@ mod running;
 mod signals;
 mod strays;
 mod verbs;
+mod watch;
 mod wave;
 mod why;
 
@@ -101,6 +102,8 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Run(args) => running::run(deck, &args, format).await,
         Command::Logs(args) => logs::logs(deck, &args, format).await,
         Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
+        Command::Watch { after } => watch::watch(deck, after, format).await,
+        Command::Report { dispatch } => watch::report(deck, &dispatch).await,
         Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
         Command::Adopt { what } => strays::adopt(deck, what, format).await,

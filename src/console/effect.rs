@@ -147,6 +147,12 @@ pub enum Effect {
         host: String,
         name: String,
     },
+    /// The text of an incident.
+    Report {
+        dispatch: String,
+    },
+    /// The terminal's bell: something happened that an operator should look at.
+    Bell,
     /// Writes a new file, readable by the operator only.
     SaveText {
         path: String,
@@ -222,6 +228,8 @@ impl Effect {
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }
             | Effect::LastLives { .. }
+            | Effect::Report { .. }
+            | Effect::Bell
             | Effect::SaveText { .. }
             | Effect::Shell { .. }
             | Effect::FollowBuild { .. }

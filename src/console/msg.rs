@@ -57,6 +57,11 @@ pub enum Msg {
         target: Target,
         lines: Result<Vec<String>>,
     },
+    /// The text of an incident.
+    Reported {
+        dispatch: String,
+        lines: Result<Vec<String>>,
+    },
     /// A line while a ticket's answer is awaited.
     Progress {
         ticket: u64,

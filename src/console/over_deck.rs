@@ -12,6 +12,7 @@ use crate::model::wave::AT_ONCE;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -178,6 +179,12 @@ impl Port for Deck {
 
     async fn follow_log(&self, request: &LogRequest) -> Result<mpsc::Receiver<LogLine>> {
         self.logs(request).await
+    }
+    async fn report(&self, dispatch: &str) -> Result<Vec<String>> {
+        Deck::report(self, dispatch).await
+    }
+    fn in_view(&self, hosts: BTreeSet<String>) {
+        self.set_view(hosts);
     }
     async fn last_lives(&self, host: &str, name: &str) -> Result<Vec<LogLine>> {
         Deck::last_lives(self, host, name).await

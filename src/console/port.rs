@@ -9,6 +9,7 @@ use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
 use crate::model::hold::HoldOn;
 use crate::plan::Plan;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -85,6 +86,10 @@ pub trait Port: std::marker::Send + Sync {
 
     /// Logs: their last lines, then what comes. Ends when the receiver is dropped.
     async fn follow_log(&self, request: &LogRequest) -> Result<mpsc::Receiver<LogLine>>;
+    /// The text of an incident: one dispatch, by its id.
+    async fn report(&self, dispatch: &str) -> Result<Vec<String>>;
+    /// The hosts that are on the screen: they are asked more often.
+    fn in_view(&self, hosts: BTreeSet<String>);
     /// What is kept of a proc's lives that have ended.
     async fn last_lives(&self, host: &str, name: &str) -> Result<Vec<LogLine>>;
     /// Runs a one-off command; what it says goes to `progress`. Dropped, it is ended there.

@@ -9,6 +9,7 @@ mod ticks;
 use super::asking::{self, Questions};
 use super::msg::Msg;
 use super::port::Port;
+use super::rows;
 use super::state::State;
 use super::term;
 use super::theme::{self, Depth, Theme};
@@ -227,6 +228,7 @@ impl Running<'_> {
                             // A host that does not wait any more needs no answer.
                             let _ = asked.remove(&ticket).map(|answer| answer.send(text));
                         }
+                        Effect::Bell => face.guard.show(b"\x07".to_vec()),
                         Effect::Copy(text) => face.guard.show(term::copy(&text, env("TMUX").is_some())),
                         Effect::Mouse(ours) => face.guard.mouse(ours),
                         Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
@@ -237,6 +239,7 @@ impl Running<'_> {
                     }
                 }
             }
+            port.in_view(rows::in_view(state));
             crash::in_task(state);
         }
     }

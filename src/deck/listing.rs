@@ -213,6 +213,7 @@ impl Deck {
                 let all = self.store.builds(1000).await?;
                 let build = all.iter().find(|build| build.id.starts_with(name)).ok_or_else(|| super::unknown("build", name, "builds"))?;
                 let log = tokio::fs::read_to_string(self.build_log_path(&build.id)).await.unwrap_or_default();
+                let log = crate::model::shown::without_colour(&log);
                 let build = crate::model::release::Build { env: self.secrets.mask_env(&build.env), ..build.clone() };
                 return Ok(json!({"build": build, "log": log.lines().collect::<Vec<_>>()}));
             }

@@ -23,8 +23,6 @@ const EVENTS: i64 = 1000;
 const BURST: Duration = Duration::from_millis(50);
 /// How often dispatches are looked for whose process died.
 const LEFT: Duration = Duration::from_secs(30);
-/// Every how many looks at the hosts the look is made anew though nothing on them changed.
-const ANYWAY: u32 = 15;
 /// Every how many of those rounds what is old is forgotten: an hour.
 const SWEEP: u32 = 120;
 
@@ -70,29 +68,12 @@ impl Deck {
                 tokio::time::sleep(LEFT).await;
             }
         });
-        let deck = self.clone();
-        tokio::spawn(async move {
-            // What ends by the clock alone (a hold) is seen then.
-            let mut rounds = 0u32;
-            loop {
-                let catalog = locked(&deck.known).clone();
-                let same = deck.observe_known(&catalog).await;
-                rounds = rounds.wrapping_add(1);
-                match same {
-                    Ok(true) if !rounds.is_multiple_of(ANYWAY) => deck.show_world().await,
-                    _ => deck.refresh_soon(),
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(2)) => {}
-                    () = deck.observe_now.notified() => {}
-                }
-            }
-        });
+        tokio::spawn(self.clone().keep_observing());
         Ok(())
     }
 
     /// Shows what the hosts say of themselves now, where nothing changed that the rest of the look is made from.
-    async fn show_world(&self) {
+    pub(super) async fn show_world(&self) {
         let world = self.last_world().await;
         let version = *self.version.borrow() + 1;
         let look = Look { version, now_ms: self.now_ms(), world, ..Look::clone(&self.look()) };

@@ -15,6 +15,7 @@ mod following;
 mod handing_over;
 mod hearing;
 mod hold;
+mod hooks;
 mod journal;
 mod leasing;
 mod listing;
@@ -24,12 +25,14 @@ mod looking;
 mod making_ready;
 mod masked;
 mod observe;
+mod observing;
 pub mod outlet;
 mod owed;
 mod pools;
 mod prepare;
 mod proc_verbs;
 mod renames;
+mod report;
 mod retiring;
 pub mod running;
 mod shells;
@@ -68,6 +71,7 @@ use look::Look;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -128,6 +132,11 @@ pub struct Inner {
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
     observe_now: Notify,
+    /// The hosts on the screen of this console.
+    view: watch::Sender<std::collections::BTreeSet<String>>,
+    /// Whether this process asks the hosts for all consoles of the home, and whether some read what it sees.
+    observes: AtomicBool,
+    read_by_others: AtomicBool,
     /// What was written down when the look was last made.
     known: Mutex<Arc<Catalog>>,
 }
@@ -174,6 +183,9 @@ impl Deck {
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
+            view: watch::channel(Default::default()).0,
+            observes: AtomicBool::new(false),
+            read_by_others: AtomicBool::new(false),
             known: Mutex::default(),
         };
         Ok(Deck(Arc::new(inner)))

@@ -32,7 +32,7 @@ impl Deck {
             let swarms = catalog.swarms.iter().filter(|entry| wanted.is_none_or(|swarm| swarm.full_name() == entry.body.full_name()));
             swarms.filter_map(|entry| Some((entry.body.balancer.clone()?, entry.body.pool.clone()?))).collect()
         };
-        let kept = self.read_seen().await?;
+        self.read_seen().await?;
         let before = self.last_world().await;
         let (mut hosts, mut pools) = (catalog.hosts()?, pools_of(swarm));
         if let Some(swarm) = swarm {
@@ -44,25 +44,45 @@ impl Deck {
             }
         }
         pools.extend(self.former_pools(catalog).await?.into_iter().map(|former| (former.balancer, former.pool)));
-        let (seen, pools) = tokio::join!(self.ask_hosts(catalog, &hosts), self.ask_pools(catalog, &pools));
+        self.look_at(catalog, &hosts, &pools).await
+    }
+
+    /// Asks these hosts and pools now; what is news is written down.
+    pub(super) async fn look_at(&self, catalog: &Catalog, hosts: &[Host], pools: &BTreeSet<(String, String)>) -> Result<World> {
+        let kept = self.store.seen().await?;
+        let before = self.last_world().await;
+        let (seen, pools) = tokio::join!(self.ask_hosts(catalog, hosts), self.ask_pools(catalog, pools));
         let mut world = (*self.last_world().await).clone();
         let known: BTreeSet<String> = catalog.hosts()?.into_iter().map(|host| host.name).collect();
         world.hosts.retain(|name, _| known.contains(name));
         let seen = seen?;
         let kept_of = |host: &HostSeen| kept.iter().find(|kept| kept.id == host.id);
-        let news: Vec<HostSeen> = seen.iter().filter(|host| is_news(before.hosts.get(&host.name), kept_of(host), host)).cloned().collect();
-        if !news.is_empty() {
+        // Who only reads what this process sees must not see it too old.
+        let kept_for = if self.read_by_others.load(std::sync::atomic::Ordering::Relaxed) { READ_FOR } else { KEPT_FOR };
+        let news: Vec<HostSeen> =
+            seen.iter().filter(|host| is_news(before.hosts.get(&host.name), kept_of(host), host, kept_for)).cloned().collect();
+        let writes = self.store.look_only().is_none();
+        if !news.is_empty() && writes {
             self.store.put_seen(&news).await?;
         }
         let looks: Vec<_> = seen.iter().map(|host| (before.hosts.get(&host.name).or_else(|| kept_of(host)), host)).collect();
         self.note_lives(catalog, &looks).await;
-        for host in &news {
+        for host in news.iter().filter(|_| writes) {
             self.tell_of_host(before.hosts.get(&host.name), kept_of(host), host).await?;
         }
         for host in seen {
             world.hosts.insert(host.name.clone(), host);
         }
         for pool in pools {
+            let calm = |pool: &PoolSeen| {
+                let mut pool = pool.clone();
+                pool.hosts.iter_mut().for_each(|host| host.connections.clear());
+                pool
+            };
+            let known = before.pools.iter().find(|known| known.balancer == pool.balancer && known.pool == pool.pool);
+            if writes && self.is_observer() && known.is_none_or(|known| calm(known) != calm(&pool)) {
+                self.store.keep(super::observing::POOLS, &format!("{}/{}", pool.balancer, pool.pool), &pool, self.now_ms()).await?;
+            }
             world.pools.retain(|known| known.balancer != pool.balancer || known.pool != pool.pool);
             world.pools.push(pool);
         }
@@ -137,16 +157,18 @@ impl Deck {
 
 /// How old what is kept of a host may get while nothing on it changes (ms): each write wakes every console on this store.
 const KEPT_FOR: i64 = 60_000;
+/// The same while other consoles read what this one sees.
+const READ_FOR: i64 = 14_000;
 
 /// Whether a look is worth a write: this process sees something else than before, or what is kept has become old. What moves by
 /// itself (clocks, load, free memory and disk) is no news; two processes that see a host differently do not write in turns.
-fn is_news(before: Option<&HostSeen>, kept: Option<&HostSeen>, now: &HostSeen) -> bool {
+fn is_news(before: Option<&HostSeen>, kept: Option<&HostSeen>, now: &HostSeen, kept_for: i64) -> bool {
     let Some(kept) = kept else { return true };
-    now.asked_ms - kept.asked_ms >= KEPT_FOR || before.is_none_or(|before| still(before) != still(now))
+    now.asked_ms - kept.asked_ms >= kept_for || before.is_none_or(|before| still(before) != still(now))
 }
 
 /// Whether nothing changed in between but what moves by itself.
-fn is_same(before: &World, after: &World) -> bool {
+pub(super) fn is_same(before: &World, after: &World) -> bool {
     let routed = |host: &HostSeen| host.procs.iter().map(|proc| proc.routed).collect::<Vec<_>>();
     let pools = |world: &World| {
         let mut pools = world.pools.clone();
@@ -181,7 +203,7 @@ fn state_words(host: &HostSeen) -> String {
 }
 
 /// Whether each proc of ours is in its swarm's pool; not known where the pool could not be read.
-fn mark_routed(installation: &str, catalog: &Catalog, world: &mut World) {
+pub(super) fn mark_routed(installation: &str, catalog: &Catalog, world: &mut World) {
     let swarms = swarms(catalog);
     let known = fleet::Known { installation, swarms: &swarms };
     let pools: Vec<PoolSeen> = world.pools.iter().filter(|pool| pool.trouble.is_empty()).cloned().collect();
@@ -211,12 +233,12 @@ mod tests {
             ..fleet::observe::unseen(&host)
         };
         let first = seen(1_000, 0.1, &[]);
-        assert!(is_news(None, None, &first), "never kept");
-        assert!(!is_news(Some(&first), Some(&first), &seen(3_000, 0.9, &[])), "the load alone");
-        assert!(is_news(Some(&first), Some(&first), &seen(61_000, 0.1, &[])), "what is kept has become old");
-        assert!(is_news(Some(&first), Some(&first), &seen(3_000, 0.1, &["b"])), "a build more");
+        assert!(is_news(None, None, &first, KEPT_FOR), "never kept");
+        assert!(!is_news(Some(&first), Some(&first), &seen(3_000, 0.9, &[]), KEPT_FOR), "the load alone");
+        assert!(is_news(Some(&first), Some(&first), &seen(61_000, 0.1, &[]), KEPT_FOR), "what is kept has become old");
+        assert!(is_news(Some(&first), Some(&first), &seen(3_000, 0.1, &["b"]), KEPT_FOR), "a build more");
         let away = HostSeen { state: HostState::Unreachable("no route".into()), ..first.clone() };
-        assert!(is_news(Some(&first), Some(&first), &away), "it went away");
-        assert!(!is_news(Some(&first), Some(&away), &seen(3_000, 0.1, &[])), "somebody else sees it away; we saw it as before");
+        assert!(is_news(Some(&first), Some(&first), &away, KEPT_FOR), "it went away");
+        assert!(!is_news(Some(&first), Some(&away), &seen(3_000, 0.1, &[]), KEPT_FOR), "somebody else sees it away; we saw it as before");
     }
 }

@@ -7,7 +7,7 @@ use super::{Catalog, Deck, Entry};
 use crate::balancers::{HostNodes, NodeState, Snapshot, Was};
 use crate::dispatch::rules;
 use crate::model::record::Event;
-use crate::model::{FaultKind, Result, document};
+use crate::model::{Fault, FaultKind, Result, document};
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,6 +111,10 @@ impl Deck {
 
     /// Gives one host the pool as the hosts that count have it; from then on it counts. Under the lease that is held.
     async fn bring_right(&self, catalog: &Catalog, balancer: &str, pool: &str, host: &str, held: &Held) -> Result<()> {
+        // What the others hold is about to be taken back on them: this host was left out of that and would keep it.
+        if self.indebted().await?.contains(&format!("{balancer}/{pool}")) {
+            return Err(Fault::refused(format!("pool {pool}@{balancer} is to be put back before {host} gets it")).next("swarmdeck upkeep"));
+        }
         let counted = self.open_counted(catalog, balancer, pool).await?.balancer.look(pool).await?;
         let (answered, away): (Vec<_>, Vec<_>) = counted.into_iter().map(|(_, answer)| answer).partition(Result::is_ok);
         let answered: Vec<HostNodes> = answered.into_iter().flatten().collect();

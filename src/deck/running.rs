@@ -71,7 +71,8 @@ fn written(secrets: &Secrets, argv: &[String]) -> String {
                 _ if std::mem::take(&mut hide) => MASK.to_string(),
                 Some((key, value)) if secrets.is_secret(key, value) => format!("{key}={MASK}"),
                 _ => {
-                    hide = part.starts_with('-') && secrets.is_secret_key(part);
+                    // `--api-key`: as the key would be written.
+                    hide = part.starts_with('-') && secrets.is_secret_key(&part.trim_start_matches('-').replace('-', "_"));
                     secrets.mask_text(part)
                 }
             };

@@ -178,6 +178,35 @@ pub struct Event {
     pub why: String,
 }
 
+/// Of which events an operator's program, the bell and the title tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alert {
+    ProcDied,
+    UptestFailed,
+    HostLost,
+    HostBack,
+    DispatchEnded,
+}
+
+/// The kind of events of procs that ended though nobody asked.
+pub const DIED: &str = "died";
+
+impl Event {
+    /// What it is told as; none for those that nobody need be told of at once.
+    pub fn alert(&self) -> Option<Alert> {
+        match (self.kind.as_str(), self.result.as_str()) {
+            (DIED, _) => Some(Alert::ProcDied),
+            ("uptest", "failed") => Some(Alert::UptestFailed),
+            ("host", "warning") => Some(Alert::HostLost),
+            ("host", "success") => Some(Alert::HostBack),
+            // The beginning of a dispatch has no result yet.
+            ("swarm", "success" | "failed") => Some(Alert::DispatchEnded),
+            _ => None,
+        }
+    }
+}
+
 /// What somebody did, for the audit (VR-76).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {

@@ -20,6 +20,8 @@ pub struct Config {
     pub build_limit: Option<Span>,
     /// A theme's name: dark, light, mono, or a file in the user's themes.
     pub theme: Option<String>,
+    /// A program and its arguments that is told, as JSON on its standard input, of what went wrong or ended.
+    pub on_event: Vec<String>,
     /// Where a home is kept; only read from /etc/swarmdeck/config.yaml.
     pub home: Option<String>,
 }

@@ -227,6 +227,18 @@ impl HolderLock {
         file.lock().map_err(|error| fault(&error))?;
         Ok(HolderLock { _file: file, path })
     }
+    /// Takes it if nobody has it. The file stays when it is given back: whoever takes it next finds the same one.
+    pub fn try_take(home: &Home, holder: &str) -> Result<Option<HolderLock>> {
+        let path = home.path.join("run").join(format!("{holder}.lock"));
+        let fault = |error: &dyn std::fmt::Display| Fault::failed(format!("{} cannot be locked: {error}", path.display()));
+        home.make_file(&path)?;
+        let file = File::options().read(true).write(true).open(&path).map_err(|error| fault(&error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(HolderLock { _file: file, path: std::path::PathBuf::new() })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(error) => Err(fault(&error)),
+        }
+    }
     /// Whether the process that took this holder's lock lives.
     pub fn look(home: &Home, holder: &str) -> Liveness {
         let path = home.path.join("run").join(format!("{holder}.lock"));
@@ -243,7 +255,9 @@ impl HolderLock {
 impl Drop for HolderLock {
     fn drop(&mut self) {
         // A clean end leaves nothing; after a crash the file stays, free, and says so.
-        let _ = std::fs::remove_file(&self.path);
+        if !self.path.as_os_str().is_empty() {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -6,8 +6,10 @@ mod filter;
 pub mod find;
 mod order;
 pub mod text;
+mod viewed;
 
 pub use cells::{Cells, cells, proc_glyph};
 pub use columns::{Column, columns, fit};
 pub use filter::Filter;
 pub use order::order;
+pub use viewed::in_view;

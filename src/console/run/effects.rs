@@ -131,6 +131,9 @@ impl Runner {
                     Msg::LogEnded { ticket, fault: None }
                 });
             }
+            Effect::Report { dispatch } => {
+                self.task(None, async move { Msg::Reported { lines: port.report(&dispatch).await, dispatch } });
+            }
             Effect::Run { ticket, request } => {
                 let (sender, lines) = mpsc::channel(BATCH);
                 let answers = self.answers.clone();
@@ -160,6 +163,7 @@ impl Runner {
             | Effect::Demo
             | Effect::ExternalEditor { .. }
             | Effect::Shell { .. }
+            | Effect::Bell
             | Effect::Copy(_)
             | Effect::Mouse(_)
             | Effect::Theme(_) => {}

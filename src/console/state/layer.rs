@@ -77,6 +77,8 @@ impl Layer {
 pub enum TextKind {
     Describe,
     Why,
+    /// Of a dispatch, for an incident.
+    Report,
 }
 
 /// Which field of the plan screen has the focus.
@@ -135,6 +137,8 @@ pub enum PaletteGo {
     Plan(DispatchRequest),
     Apply(String),
     HoldFleet,
+    /// The text of an incident, by the dispatch's id.
+    Report(String),
     /// A new object.
     New(crate::model::document::Kind),
     /// Takes the mouse, or gives it back.

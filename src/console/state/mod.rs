@@ -56,6 +56,8 @@ pub struct State {
     pub theme: String,
     /// What the hosts last answered to why, and of what.
     pub why: Option<(Target, Vec<String>)>,
+    /// The text of the report that was asked for last, and of what.
+    pub report: Option<(Target, Vec<String>)>,
     /// Whether the mouse is ours; off, the terminal selects with it.
     pub mouse: bool,
 }
@@ -81,6 +83,7 @@ impl State {
             next_ticket: 1,
             theme: theme.to_string(),
             why: None,
+            report: None,
             mouse: false,
         }
     }

@@ -127,6 +127,10 @@ impl Port for Fake {
     async fn draft(&self, _: EditTarget, _: Option<&Draft>) -> Result<()> {
         Ok(())
     }
+    async fn report(&self, _: &str) -> Result<Vec<String>> {
+        Ok(vec!["REPORT".into()])
+    }
+    fn in_view(&self, _: std::collections::BTreeSet<String>) {}
     async fn last_lives(&self, _: &str, _: &str) -> Result<Vec<LogLine>> {
         Err(Fault::bad("no lives"))
     }

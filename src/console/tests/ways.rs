@@ -477,12 +477,10 @@ fn every_kind_of_editor_opens_from_its_row_and_saving_is_behind_its_difference()
 
     let target = EditTarget::SwarmConfig("s-shop-eu-web".into());
     update(&mut state, Msg::EditorOpened { document: Box::new(Ok(document(target.clone(), "a: 1\nb: 1\n", 1))), draft: None });
-    press(&mut state, "end 0 ^s");
-    let now_ms = state.now_ms;
-    update(&mut state, Msg::Painted { now_ms });
-    assert!(press(&mut state, "y").is_empty(), "too early");
-    let now_ms = state.now_ms + 400;
-    update(&mut state, Msg::Tick { now_ms });
+    assert!(press(&mut state, "end 0 ^s").is_empty(), "the difference comes first");
+    let mut early = state.clone();
+    let y = Msg::Key { key: parse_key("y").unwrap(), now_ms: state.now_ms };
+    assert!(update(&mut early, y).is_empty(), "not drawn yet");
     let text = "a: 10\nb: 1\n".to_string();
     assert_eq!(
         press(&mut state, "y"),

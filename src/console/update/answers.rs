@@ -22,6 +22,8 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                 layer.painted_ms = None;
             }
         }
+        Msg::Reported { dispatch, lines: Ok(lines) } => state.report = Some((Target::Dispatch(dispatch), lines)),
+        Msg::Reported { lines: Err(fault), .. } => state.say(fault.line(), true),
         Msg::Why { target, lines: Ok(lines) } => state.why = Some((target, lines)),
         Msg::Why { lines: Err(fault), .. } => state.say(fault.line(), true),
         Msg::Progress { ticket, line } => {

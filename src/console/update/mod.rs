@@ -66,11 +66,18 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             mouse::act(state, mouse, x, y)
         }
         Msg::Look(look) => {
+            // Of what came since the look before; at the first one all is history.
+            let told = state.look.last_event;
+            let rings = told > 0 && look.events.iter().take_while(|event| event.seq > told).any(|event| event.alert().is_some());
             state.look = look;
             for pane in settle::panes_mut(state) {
                 pane.stale = true;
             }
-            edit::looked(state)
+            let mut effects = edit::looked(state);
+            if rings {
+                effects.push(Effect::Bell);
+            }
+            effects
         }
         Msg::Asked { ticket, lines, echo } => {
             state.layers.push(Layer::Question(Box::new(HostQuestion { ticket, lines, echo, field: Field::default(), painted_ms: None })));

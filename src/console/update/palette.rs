@@ -4,7 +4,7 @@ use super::{goto, holding, leaving, verbs};
 use crate::console::effect::Effect;
 use crate::console::keys::{Action, key_of};
 use crate::console::rows::find;
-use crate::console::state::{Layer, Palette, PaletteGo, PaletteItem, State, Tab, verbs_on};
+use crate::console::state::{Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, EditTarget, Target};
 use crate::model::document::Kind;
@@ -62,6 +62,12 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
         PaletteGo::HoldFleet => {
             holding::toggle(state, &Target::Nothing);
             Vec::new()
+        }
+        PaletteGo::Report(dispatch) => {
+            state.report = None;
+            let target = Target::Dispatch(dispatch.clone());
+            state.layers.push(Layer::Text { kind: TextKind::Report, target, top: 0 });
+            vec![Effect::Report { dispatch }]
         }
         PaletteGo::New(kind) => vec![Effect::OpenEditor(EditTarget::New(kind, String::new()))],
         PaletteGo::Refresh => vec![Effect::Refresh],
@@ -134,6 +140,11 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
             let (swarm, size) = (swarm(name)?, number.parse().ok()?);
             let request = DispatchRequest { swarm: swarm.id.clone(), size: Some(size), ..DispatchRequest::default() };
             item(format!("size {} {size}", find::called(&state.look, swarm)), "plan", PaletteGo::Plan(request))
+        }
+        ["report", number] => {
+            let dispatch =
+                state.look.dispatches.iter().find(|dispatch| dispatch.number.to_string() == *number || dispatch.id == *number)?;
+            item(format!("report {}", dispatch.number), "text", PaletteGo::Report(dispatch.id.clone()))
         }
         ["theme", name] => item(format!("theme {name}"), "", PaletteGo::Theme((*name).into())),
         _ => None,

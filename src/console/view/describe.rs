@@ -34,7 +34,11 @@ fn wrong(text: impl Into<String>) -> Line {
 
 /// Draws the screen.
 pub fn draw(pen: &mut Pen<'_>, state: &State, kind: TextKind, target: &Target, top: usize) -> Option<Position> {
-    let word = if kind == TextKind::Why { "WHY" } else { "DESCRIBE" };
+    let word = match kind {
+        TextKind::Why => "WHY",
+        TextKind::Describe => "DESCRIBE",
+        TextKind::Report => "REPORT",
+    };
     header::draw(pen, state, &format!("{word} {} {}", find::kind(target), find::name(&state.look, target)));
     let body = layout::body(pen.area);
     let lines = lines(state, kind, target);
@@ -48,12 +52,32 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, kind: TextKind, target: &Target, t
     Some(Position::new(body.x, body.y))
 }
 
+/// A line of a report: headings begin with a word in capitals.
+fn reported(text: &str) -> Line {
+    let heading = text.split(' ').next().is_some_and(|word| word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase()));
+    let bad = ["FAILED", "LOST", "OWED", "BEGUN, NOT ENDED"].iter().any(|word| text.starts_with("    ") && text.contains(word));
+    let role = if heading {
+        Role::Title
+    } else if bad {
+        Role::Wrong
+    } else {
+        Role::Text
+    };
+    Line { role, text: text.to_string() }
+}
+
 /// The lines of a text screen.
 pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
     let look = &state.look;
     let now = state.now_ms;
     if !find::exists(look, target) {
         return vec![Line { role: Role::Dim, text: "It is gone.".into() }];
+    }
+    if kind == TextKind::Report {
+        return match &state.report {
+            Some((of, lines)) if of == target => lines.iter().map(|text| reported(text)).collect(),
+            _ => vec![Line { role: Role::Dim, text: "it is put together ...".into() }],
+        };
     }
     if let (TextKind::Why, Some((of, lines))) = (kind, &state.why)
         && of == target

@@ -124,7 +124,7 @@ fn keys(state: &State) -> String {
             written(&items)
         }
         Some(Layer::Menu { .. }) => "letter or enter does it  esc cancel".into(),
-        Some(Layer::Palette(_)) => "type to find, or: apply PATH  dispatch NAME VERSION  size NAME N  theme NAME".into(),
+        Some(Layer::Palette(_)) => "type to find, or: apply PATH  dispatch NAME VERSION  size NAME N  report N".into(),
         Some(Layer::Filter { .. }) => "enter keep  esc undo    text  !x  ~x  state:fatal  host:web*".into(),
         Some(Layer::Ask(_)) => "tab next field  enter go on (shows the plan or asks first)  esc cancel".into(),
         Some(Layer::Question(_)) => "enter answer  esc no answer".into(),

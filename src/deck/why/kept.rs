@@ -6,10 +6,13 @@ use crate::hosts::procs::{self, Evidence};
 use crate::model::Result;
 use crate::model::entity::Host;
 use crate::model::life::{KEPT, Life, prefix};
+use crate::model::record::{DIED, Event};
 use crate::model::world::{HostSeen, Owner, Proc, ProcState};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Whose end is longer ago is no news, ms.
+const RECENT: i64 = 600_000;
 /// How long a host may take to say how its procs ended.
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -54,9 +57,27 @@ impl Deck {
             let new: Vec<(String, &Life)> = lives.into_iter().filter(|life| !same(life)).map(|life| (life.key(), life)).collect();
             if !new.is_empty() {
                 self.store.keep_last(LIVES, &prefix, &new, KEPT, self.now_ms()).await?;
+                let died: Vec<Event> = new.iter().filter_map(|(_, life)| self.died_event(life)).collect();
+                if !died.is_empty() {
+                    self.store.note(&died, None).await?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// That a proc ended though nobody asked; none for what is long over, as at the first look at a host.
+    fn died_event(&self, life: &Life) -> Option<Event> {
+        let now_ms = self.now_ms();
+        let ended_ms = if life.end > 0 { life.end * 1000 } else { now_ms };
+        (life.died() && now_ms - ended_ms < RECENT).then(|| Event {
+            at_ms: now_ms,
+            kind: DIED.into(),
+            what: format!("{} on {} died: {}", life.name, life.host, life.how()),
+            place: life.host.clone(),
+            result: "failed".into(),
+            ..Event::default()
+        })
     }
 
     /// The last lives of a proc, newest first.

@@ -332,6 +332,10 @@ impl Sim {
     /// Gives a balancer host the pool as those that count have it; from then on it counts.
     async fn bring_right(self: &Rc<Sim>, console: usize, swarm: usize, edge: usize, held: &Rc<Held>) -> Result<()> {
         let (pool, owed) = (format!("p{swarm}"), self.owed_edges(swarm));
+        let owing = self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await?;
+        if planning::indebted(&owing).contains(&format!("edge/{pool}")) {
+            return Err(Fault::refused("the pool is to be put back first"));
+        }
         let mut wanted = BTreeSet::new();
         for counted in (0..self.scenario.edges).filter(|edge| !owed.contains(edge)) {
             wanted.insert(self.read_pool(console, counted, &pool).await?);

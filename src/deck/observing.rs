@@ -1,0 +1,170 @@
+//! One observer per home asks the hosts: those in view every 2 s, the others every 15 s. Other consoles read what it saw, and tell it
+//! what they show.
+
+use super::{Catalog, Deck, locked};
+use crate::model::Result;
+use crate::model::world::PoolSeen;
+use crate::store::{HolderLock, Liveness};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two looks at hosts that somebody has on his screen, and at all.
+const IN_VIEW: Duration = Duration::from_secs(2);
+const OTHERS: Duration = Duration::from_secs(15);
+/// Every how many looks all that is shown is made anew, changed or not.
+const ANYWAY: u32 = 15;
+/// What each console but the observer shows, by its holder: host names.
+const VIEW: &str = "view";
+/// Pools as the observer saw them, by balancer and pool.
+pub(super) const POOLS: &str = "pool seen";
+
+impl Deck {
+    /// The hosts that are on the screen of this console.
+    pub fn set_view(&self, hosts: BTreeSet<String>) {
+        self.view.send_if_modified(|view| {
+            let news = *view != hosts;
+            *view = hosts;
+            news
+        });
+    }
+
+    /// Whether this process asks the hosts for all consoles of the home.
+    pub fn is_observer(&self) -> bool {
+        self.observes.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Keeps what is known of the hosts fresh, as observer or as reader; ends with the process.
+    pub async fn keep_observing(self) {
+        loop {
+            // A store that can only be looked at has no observer that could write into it.
+            let alone = self.store.look_only().is_some();
+            match HolderLock::try_take(&self.home, "observer") {
+                Ok(Some(lock)) => self.as_observer(lock).await,
+                Err(_) | Ok(None) if alone => {
+                    self.observe_all().await.ok();
+                    self.asked_or(IN_VIEW).await;
+                }
+                Err(_) | Ok(None) => self.as_reader().await,
+            }
+        }
+    }
+
+    /// Returns true when hosts should be asked at once.
+    async fn asked_or(&self, wait: Duration) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => false,
+            () = self.observe_now.notified() => true,
+        }
+    }
+
+    async fn as_observer(&self, lock: HolderLock) {
+        let _lock = lock;
+        self.observes.store(true, std::sync::atomic::Ordering::Relaxed);
+        // It stays the observer as long as this process lives.
+        tokio::join!(self.clone().keep_hooks(), self.look_again_and_again());
+    }
+
+    async fn look_again_and_again(&self) {
+        let (mut all_at, mut asked) = (None::<Instant>, true);
+        let mut view = self.view.subscribe();
+        // What ends by the clock alone (a hold) is seen then.
+        let mut rounds = 0u32;
+        loop {
+            let all = asked || all_at.is_none_or(|at| at.elapsed() >= OTHERS);
+            // A process without a screen makes no look that would read it.
+            if all && let Ok(catalog) = self.catalog().await {
+                *locked(&self.known) = Arc::new(catalog);
+            }
+            let catalog = locked(&self.known).clone();
+            let same = if all {
+                all_at = Some(Instant::now());
+                self.observe_known(&catalog).await
+            } else {
+                self.observe_view(&catalog).await
+            };
+            rounds = rounds.wrapping_add(1);
+            match same {
+                Ok(true) if !rounds.is_multiple_of(ANYWAY) => self.show_world().await,
+                _ => self.refresh_soon(),
+            }
+            asked = tokio::select! {
+                asked = self.asked_or(IN_VIEW) => asked,
+                // What comes into view is old by up to 15 s.
+                Ok(()) = view.changed() => false,
+            };
+        }
+    }
+
+    /// Asks the hosts that somebody has on his screen.
+    async fn observe_view(&self, catalog: &Catalog) -> Result<bool> {
+        let mut view = self.view.borrow().clone();
+        let mut readers = false;
+        for (holder, _, theirs) in self.store.all_kept::<BTreeSet<String>>(VIEW).await? {
+            if HolderLock::look(&self.home, &holder) == Liveness::Alive {
+                readers = true;
+                view.extend(theirs);
+            } else {
+                self.store.forget(VIEW, &holder).await?;
+            }
+        }
+        self.read_by_others.store(readers, std::sync::atomic::Ordering::Relaxed);
+        if view.is_empty() {
+            return Ok(true);
+        }
+        let hosts: Vec<_> = catalog.hosts()?.into_iter().filter(|host| view.contains(&host.name)).collect();
+        let before = self.last_world().await;
+        let after = self.look_at(catalog, &hosts, &BTreeSet::new()).await?;
+        Ok(super::observe::is_same(&before, &after))
+    }
+
+    /// Reads what the observer saw until there is none any more.
+    async fn as_reader(&self) {
+        let (mut changes, mut view) = (self.store.changes(), self.view.subscribe());
+        view.mark_changed();
+        // What is there is shown at once; a host that nobody has asked for a while is asked here, once.
+        let mut asked = self.take_seen().await.is_err();
+        loop {
+            if asked {
+                self.observe_all().await.ok();
+            }
+            asked = tokio::select! {
+                () = changes.changed() => {
+                    self.take_seen().await.ok();
+                    false
+                }
+                Ok(()) = view.changed() => {
+                    let shown = view.borrow_and_update().clone();
+                    self.store.keep(VIEW, &self.holder, &shown, self.now_ms()).await.ok();
+                    false
+                }
+                asked = self.asked_or(IN_VIEW) => asked,
+            };
+            if HolderLock::look(&self.home, "observer") != Liveness::Alive {
+                self.store.forget(VIEW, &self.holder).await.ok();
+                return;
+            }
+        }
+    }
+
+    /// Takes hosts and pools as the observer wrote them down last.
+    async fn take_seen(&self) -> Result<()> {
+        let seen = self.store.seen().await?;
+        let pools: Vec<PoolSeen> = self.store.all_kept(POOLS).await?.into_iter().map(|(_, _, pool)| pool).collect();
+        let catalog = self.catalog().await?;
+        let known: BTreeSet<String> = catalog.hosts()?.into_iter().map(|host| host.name).collect();
+        let mut world = (*self.last_world().await).clone();
+        world.hosts.retain(|name, _| known.contains(name));
+        for host in seen.into_iter().filter(|host| known.contains(&host.name)) {
+            if world.hosts.get(&host.name).is_none_or(|have| have.asked_ms < host.asked_ms) {
+                world.hosts.insert(host.name.clone(), host);
+            }
+        }
+        world.pools = pools.into_iter().filter(|pool| catalog.balancer(&pool.balancer).is_ok()).collect();
+        super::observe::mark_routed(self.store.installation(), &catalog, &mut world);
+        *locked(&self.world) = Arc::new(world);
+        self.refresh_soon();
+        Ok(())
+    }
+}
