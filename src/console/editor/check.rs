@@ -189,15 +189,14 @@ fn env_values(root: &Node, text: &str, found: &mut Vec<Problem>) {
 /// Keys that somebody else saved too, with another value.
 fn clashed(text: &str, root: &Node, clashes: &[(Clash, String)], secrets: &Secrets, found: &mut Vec<Problem>) {
     for (clash, who) in clashes {
-        let path: Vec<&str> = clash.path.iter().map(String::as_str).collect();
-        let Some((above, name)) = path.split_last().map(|(name, above)| (root.nearest(above), name)) else { continue };
-        let secret = path.iter().any(|part| secrets.is_secret_key(part));
-        let dotted = path.join(".");
-        let Some((key, value)) = above.entry(name) else {
-            let text = format!("{who} changed {dotted} here, which this text took away; saving takes theirs away too");
-            found.push(problem(above.line, above.column, Severity::Warning, &text, None));
+        let secret = clash.path.iter().any(|part| secrets.is_secret_key(part));
+        let (dotted, name) = (clash.dotted(), clash.path.last().map_or("", String::as_str));
+        let Some(found_at) = super::join::find(text, root, &clash.path) else {
+            let text = format!("{who} changed {dotted} too, in another way than this text; saving keeps yours");
+            found.push(problem(1, 1, Severity::Warning, &text, None));
             continue;
         };
+        let value = found_at.value;
         let theirs = clash.theirs.as_ref().map(|value| written(value).unwrap_or_else(|| "something else".into()));
         let (says, fix) = match &theirs {
             None => (format!("{who} took {dotted} away here; saving keeps yours"), None),
@@ -210,7 +209,8 @@ fn clashed(text: &str, root: &Node, clashes: &[(Clash, String)], secrets: &Secre
             }
         };
         let says = if fix.is_none() { says.replace(", ^t takes theirs", "") } else { says };
-        found.push(problem(key.line, value.column, Severity::Warning, &says, fix));
+        let column = if value.line == found_at.line { value.column } else { found_at.column };
+        found.push(problem(found_at.line, column, Severity::Warning, &says, fix));
     }
 }
 
