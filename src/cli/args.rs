@@ -46,7 +46,8 @@ pub enum Command {
     },
     /// List what there is.
     Get {
-        /// procs, swarms, hosts, squads, apps, buildpacks, ingredients, balancers, builds, releases, dispatches, holds, waves.
+        /// procs, swarms, hosts, squads, apps, buildpacks, ingredients, balancers, pools, builds, releases, dispatches, waves, uptests,
+        /// holds, strays, audit.
         kind: String,
         /// Only those whose name holds this.
         name: Option<String>,
@@ -204,6 +205,36 @@ pub enum Command {
         who: Option<String>,
         #[arg(long)]
         object: Option<String>,
+        /// The type: dispatch, edit, apply, hold …
+        #[arg(long, value_name = "VERB")]
+        verb: Option<String>,
+        /// What concerns this app.
+        #[arg(long)]
+        app: Option<String>,
+        /// From then on: 2h, 14:00, 2026-11-20.
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
+        /// Up to then.
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+        /// Write all of it to this new file, one JSON value a line.
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+    },
+    /// Every version of an object: who saved it when and why; with a version, what that changed.
+    History {
+        /// swarm, app, squad, ingredient, buildpack or balancer.
+        kind: String,
+        name: String,
+        version: Option<i64>,
+    },
+    /// Write an object down again as it was at a version; what runs stays as it is until it is dispatched.
+    Revert {
+        kind: String,
+        name: String,
+        version: i64,
+        #[command(flatten)]
+        yes: Yes,
     },
     /// Hosts: what they are missing, and putting it there.
     Hosts {

@@ -4,6 +4,7 @@ pub mod args;
 mod balancers;
 mod dispatch;
 mod edit;
+mod history;
 mod hold;
 mod logs;
 mod moving;
@@ -102,9 +103,14 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Run(args) => running::run(deck, &args, format).await,
         Command::Logs(args) => logs::logs(deck, &args, format).await,
         Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
+        Command::Audit { who, object, verb, app, since, until, export } => {
+            let wanted = history::Audit { who, object, verb, app, since, until };
+            history::audit(deck, &wanted, export.as_deref()).await
+        }
+        Command::History { kind, name, version } => history::history(deck, &kind, &name, version).await,
+        Command::Revert { kind, name, version, yes } => history::revert(deck, &kind, &name, version, &yes).await,
         Command::Watch { after } => watch::watch(deck, after, format).await,
         Command::Report { dispatch } => watch::report(deck, &dispatch).await,
-        Command::Audit { who, object } => verbs::audit(deck, who.as_deref(), object.as_deref()).await,
         Command::Hosts { command } => verbs::hosts(deck, command).await,
         Command::Adopt { what } => strays::adopt(deck, what, format).await,
         Command::Strays { all } => strays::list(deck, all).await,

@@ -70,6 +70,10 @@ pub async fn get(deck: &Deck, kind: &str, name: Option<&str>) -> Result<Report> 
         "release" => &["swarm", "id", "version", "commit", "current", "created_ms"],
         "lease" => &["name", "who", "why", "step", "epoch"],
         "hold" => &["name", "on", "object", "who", "since_ms", "until_ms", "why"],
+        "pool" => &["balancer", "pool", "host", "state", "up", "draining", "down", "connections"],
+        "uptest" => &["at_ms", "swarm", "who", "passed", "failed", "id"],
+        "stray" => &["place", "kind", "name", "port", "whose", "since_ms"],
+        "audit" => &["seq", "at_ms", "who", "verb", "object", "result", "why"],
         "wave" => &["number", "verb", "who", "result", "done", "failed", "not_started", "started_ms", "why"],
         _ => &["number", "swarm", "verb", "version", "who", "phase", "result", "started_ms", "why"],
     };
@@ -111,7 +115,7 @@ pub async fn delete(deck: &Deck, kind: &str, name: &str, why: &str) -> Result<Re
     Ok(Report::text(format!("{kind} {name} deleted\n"), json!({"deleted": name})))
 }
 
-fn kind_of(word: &str) -> Result<Kind> {
+pub(super) fn kind_of(word: &str) -> Result<Kind> {
     let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
     Kind::from_word(word).ok_or_else(|| Fault::bad(format!("there is no kind '{word}'")).next(format!("one of: {}", known.join(", "))))
 }
@@ -177,12 +181,6 @@ fn line(event: &Event, format: Format) -> String {
     }
     let at = jiff::Timestamp::from_millisecond(event.at_ms).map(|at| at.strftime("%T").to_string()).unwrap_or_default();
     format!("{at} {:<6} {:<20} {}\n", shown(&event.who), shown(&event.place), shown(&event.what))
-}
-
-pub async fn audit(deck: &Deck, who: Option<&str>, object: Option<&str>) -> Result<Report> {
-    let lines = deck.store.audit(who.unwrap_or_default(), "", object.unwrap_or_default(), 1000).await?;
-    let rows = lines.iter().map(|line| serde_json::to_value(line).unwrap_or_default()).collect();
-    Ok(Report::table(rows, &["seq", "at_ms", "who", "verb", "object", "result", "why"]))
 }
 
 pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> {

@@ -1,7 +1,10 @@
 //! Everything that the console may do to the world; `update` only asks for it.
 
+use crate::deck::habits::Habits;
 use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, Draft, EditTarget, Target, Word};
+use crate::deck::past::AuditWanted;
+use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
 use crate::deck::wave::WaveRequest;
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
@@ -175,6 +178,32 @@ pub enum Effect {
     Stop {
         ticket: u64,
     },
+    /// Reads a text: YAML, a difference.
+    Read {
+        ticket: u64,
+        inquiry: Inquiry,
+    },
+    /// Reads the versions of an object.
+    History {
+        ticket: u64,
+        target: Target,
+    },
+    /// Writes an object (by id) down again as it was at a version.
+    Revert {
+        id: String,
+        rev: i64,
+    },
+    /// A dispatch of the past is looked at.
+    Attend {
+        dispatch: String,
+    },
+    /// Keeps this user's views and columns.
+    KeepHabits(Habits),
+    /// Writes audit lines to a file that is not there yet.
+    ExportAudit {
+        wanted: AuditWanted,
+        path: String,
+    },
     Copy(String),
     Apply(String),
     AddHost(String),
@@ -203,6 +232,7 @@ impl Effect {
             | Effect::Resume { .. }
             | Effect::Tell { .. }
             | Effect::SaveEditor { .. }
+            | Effect::Revert { .. }
             | Effect::Apply(_)
             | Effect::AddHost(_)
             | Effect::Run { .. }
@@ -234,6 +264,11 @@ impl Effect {
             | Effect::Shell { .. }
             | Effect::FollowBuild { .. }
             | Effect::Stop { .. }
+            | Effect::Read { .. }
+            | Effect::History { .. }
+            | Effect::Attend { .. }
+            | Effect::KeepHabits(_)
+            | Effect::ExportAudit { .. }
             | Effect::Copy(_)
             | Effect::Mouse(_)
             | Effect::Theme(_) => false,

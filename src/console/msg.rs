@@ -1,6 +1,7 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
 use crate::deck::look::{Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target};
+use crate::deck::past::VersionLook;
 use crate::deck::wave::WavePlan;
 use crate::deck::{PoolPlan, StrayPlan};
 use crate::model::{Fault, Result};
@@ -56,6 +57,17 @@ pub enum Msg {
     Why {
         target: Target,
         lines: Result<Vec<String>>,
+    },
+    /// A text that was read.
+    Read {
+        ticket: u64,
+        lines: Result<Vec<String>>,
+    },
+    /// The versions of an object, the newest first.
+    History {
+        ticket: u64,
+        target: Target,
+        versions: Result<Vec<VersionLook>>,
     },
     /// The text of an incident.
     Reported {

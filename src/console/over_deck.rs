@@ -1,8 +1,11 @@
 //! The console's port over the real deck: one call per effect.
 
 use super::port::{Port, Said};
+use crate::deck::habits::Habits;
 use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::past::{AuditWanted, VersionLook};
+use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
@@ -159,6 +162,26 @@ impl Port for Deck {
         } else {
             Ok(format!("{} uptests passed", reports.len()))
         }
+    }
+
+    async fn read(&self, inquiry: &Inquiry) -> Result<Vec<String>> {
+        Deck::read(self, inquiry).await
+    }
+    async fn history(&self, target: &Target) -> Result<Vec<VersionLook>> {
+        Deck::history(self, target).await
+    }
+    async fn revert(&self, id: &str, rev: i64) -> Said {
+        Deck::revert(self, id, rev, "").await
+    }
+    fn attend(&self, dispatch: &str) {
+        Deck::attend(self, dispatch);
+    }
+    async fn keep_habits(&self, habits: &Habits) -> Result<()> {
+        Deck::keep_habits(self, habits).await
+    }
+    async fn export_audit(&self, wanted: &AuditWanted, path: &str) -> Said {
+        let count = Deck::export_audit(self, wanted, std::path::Path::new(path)).await?;
+        Ok(format!("{count} audit lines are in {path}"))
     }
 
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {

@@ -1,8 +1,11 @@
 //! What the console asks of the deck: one method per effect, so that a recording fake can stand in for it.
 
 use crate::deck::StrayPlan;
+use crate::deck::habits::Habits;
 use crate::deck::logs::LogRequest;
 use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::past::{AuditWanted, VersionLook};
+use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
 use crate::deck::wave::{WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
@@ -73,6 +76,18 @@ pub trait Port: std::marker::Send + Sync {
     async fn build(&self, swarm: &str) -> Result<String>;
     /// Runs the swarm's uptests on its procs.
     async fn uptest(&self, swarm: &str, progress: mpsc::Sender<LogLine>) -> Said;
+
+    /// A text that is made when it is asked for, as lines; secrets are masked.
+    async fn read(&self, inquiry: &Inquiry) -> Result<Vec<String>>;
+    /// The versions of an object, the newest first.
+    async fn history(&self, target: &Target) -> Result<Vec<VersionLook>>;
+    /// Writes an object down again as it was at a version.
+    async fn revert(&self, id: &str, rev: i64) -> Said;
+    /// A dispatch of the past is looked at: the look holds its steps and events from now on.
+    fn attend(&self, dispatch: &str);
+    async fn keep_habits(&self, habits: &Habits) -> Result<()>;
+    /// Writes audit lines to a file that is not there yet.
+    async fn export_audit(&self, wanted: &AuditWanted, path: &str) -> Said;
 
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument>;
     /// A draft kept earlier and when, ms; none when there is none.

@@ -111,6 +111,9 @@ impl Running<'_> {
         let (answers, mut answered) = mpsc::channel(1024);
         let mut runner = Runner::new(port.clone(), answers);
         let mut changes = port.changes();
+        if options.first_screen.is_none() {
+            super::update::begin(state);
+        }
         if let Some(target) = &options.first_screen {
             let effects = super::update::open(state, target);
             runner.start_all(effects);

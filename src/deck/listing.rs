@@ -7,7 +7,7 @@ use crate::model::{Fault, Result};
 use serde_json::{Value, json};
 
 /// What can be listed.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 18] = [
     "procs",
     "swarms",
     "hosts",
@@ -22,41 +22,60 @@ pub const KINDS: [&str; 14] = [
     "leases",
     "holds",
     "waves",
+    "pools",
+    "uptests",
+    "strays",
+    "audit",
 ];
 
 impl Deck {
     /// Objects of a kind, each one JSON object; `name` narrows to names that hold it.
     pub async fn list(&self, kind: &str, name: Option<&str>) -> Result<Vec<Value>> {
         let catalog = self.catalog().await?;
+        if let "proc" | "swarm" | "host" | "balancer" | "pool" | "stray" = kind.strip_suffix('s').unwrap_or(kind) {
+            self.observe(&catalog, None).await?;
+        }
+        if let "swarm" | "stray" = kind.strip_suffix('s').unwrap_or(kind) {
+            self.make_look().await?;
+        }
+        self.rows(&catalog, kind, name).await
+    }
+
+    /// [`Deck::list`] of what is known already: nothing is asked.
+    pub(super) async fn rows(&self, catalog: &Catalog, kind: &str, name: Option<&str>) -> Result<Vec<Value>> {
         let rows = match kind.strip_suffix('s').unwrap_or(kind) {
-            "proc" => self.list_procs(&catalog).await?,
-            "swarm" => self.list_swarms(&catalog).await?,
-            "host" => self.list_hosts(&catalog).await?,
+            "proc" => self.list_procs().await,
+            "swarm" => self.list_swarms(),
+            "host" => self.list_hosts(catalog).await?,
             "squad" => catalog.squads.iter().map(|squad| json!({"name": squad.name, "hosts": catalog.squad_hosts(&squad.name).unwrap_or_default().iter().map(|host| host.name.clone()).collect::<Vec<_>>(), "id": squad.id})).collect(),
             "app" => catalog.apps.iter().map(|app| json!({"name": app.name, "repo": crate::model::reference::without_user(&app.body.repo.url), "type": app.body.repo.repo_type, "buildpack": app.body.buildpack, "id": app.id})).collect(),
             "buildpack" => catalog.buildpacks.iter().map(|pack| json!({"name": pack.name, "url": crate::model::reference::without_user(&pack.body.url), "type": pack.body.repo_type, "order": pack.body.order, "id": pack.id})).collect(),
             "ingredient" => catalog.ingredients.iter().map(|entry| json!({"name": entry.name, "config": self.secrets.mask_mapping(&entry.body.config), "env": self.secrets.mask_env(&entry.body.env), "used_by": catalog.users_of(Kind::Ingredient, &entry.name), "id": entry.id})).collect(),
-            "balancer" => self.list_balancers(&catalog).await?,
+            "balancer" => self.list_balancers(catalog).await,
             "build" => self.store.builds(200).await?.iter().map(|build| json!({"id": build.id, "app": build.app, "version": build.version, "commit": build.commit, "status": build.status.word(), "size": build.size, "artifact": build.artifact, "sandboxed": build.sandboxed, "started_ms": build.started_ms, "ended_ms": build.ended_ms, "error": build.error, "by": build.by})).collect(),
-            "release" => self.list_releases(&catalog, name).await?,
+            "release" => self.list_releases(catalog, name).await?,
             "dispatche" | "dispatch" => self.list_dispatches().await?,
             "lease" => self.store.leases().await?.iter().map(|lease| json!({"name": lease.name, "who": lease.who, "why": lease.why, "step": lease.step, "beat": lease.beat, "epoch": lease.epoch})).collect(),
             "hold" => self.list_holds().await?,
             "wave" => self.list_waves().await?,
+            "pool" => self.pool_rows().await,
+            "uptest" => self.uptest_runs(&[]).await?.iter().map(|run| json!({"id": run.id, "swarm": run.swarm, "who": run.who, "at_ms": run.at_ms, "passed": run.reports.len() - run.failed(), "failed": run.failed(), "reports": run.reports})).collect(),
+            "stray" => self.look().strays.iter().map(|stray| json!(stray)).collect(),
+            "audit" => self.audit(&super::past::AuditWanted::default(), 1000).await?.iter().map(|line| json!(line)).collect(),
             _ => return Err(Fault::bad(format!("there is nothing called '{kind}' to list")).next(format!("one of: {}", KINDS.join(", ")))),
         };
         let wanted = |row: &Value| match name {
             None => true,
             Some(name) if kind.starts_with("release") => !name.is_empty(),
-            Some(name) => ["name", "swarm", "id", "host", "app", "number", "object"]
+            Some(name) => ["name", "swarm", "id", "host", "app", "number", "object", "pool", "place"]
                 .iter()
                 .any(|key| row.get(key).is_some_and(|value| as_text(value).contains(name))),
         };
         Ok(rows.into_iter().filter(wanted).collect())
     }
 
-    async fn list_procs(&self, catalog: &Catalog) -> Result<Vec<Value>> {
-        let world = self.observe(catalog, None).await?;
+    async fn list_procs(&self) -> Vec<Value> {
+        let world = self.last_world().await;
         let mut rows = Vec::new();
         for host in world.hosts.values() {
             let reached = !matches!(host.state, HostState::Unreachable(_) | HostState::Unseen);
@@ -71,15 +90,12 @@ impl Deck {
                 }));
             }
         }
-        Ok(rows)
+        rows
     }
 
-    async fn list_swarms(&self, catalog: &Catalog) -> Result<Vec<Value>> {
-        self.observe(catalog, None).await?;
-        self.make_look().await?;
+    fn list_swarms(&self) -> Vec<Value> {
         let look = self.look();
-        Ok(look
-            .swarms
+        look.swarms
             .iter()
             .map(|swarm| {
                 json!({
@@ -89,11 +105,11 @@ impl Deck {
                     "last_ms": swarm.last_ms, "id": swarm.id,
                 })
             })
-            .collect())
+            .collect()
     }
 
     async fn list_hosts(&self, catalog: &Catalog) -> Result<Vec<Value>> {
-        let world = self.observe(catalog, None).await?;
+        let world = self.last_world().await;
         let mut rows = Vec::new();
         for host in catalog.hosts()? {
             let Some(seen) = world.hosts.get(&host.name) else { continue };
@@ -113,8 +129,8 @@ impl Deck {
         Ok(rows)
     }
 
-    async fn list_balancers(&self, catalog: &Catalog) -> Result<Vec<Value>> {
-        let world = self.observe(catalog, None).await?;
+    async fn list_balancers(&self, catalog: &Catalog) -> Vec<Value> {
+        let world = self.last_world().await;
         let mut rows = Vec::new();
         for entry in &catalog.balancers {
             let pools: Vec<Value> = world
@@ -125,12 +141,17 @@ impl Deck {
                 .collect();
             rows.push(json!({"name": entry.name, "backend": entry.body.backend, "pools": pools, "id": entry.id}));
         }
-        Ok(rows)
+        rows
     }
 
     /// Every pool, a line for each of its balancer hosts.
     pub async fn list_pools(&self) -> Result<Vec<Value>> {
-        let world = self.observe(&self.catalog().await?, None).await?;
+        self.observe(&self.catalog().await?, None).await?;
+        Ok(self.pool_rows().await)
+    }
+
+    async fn pool_rows(&self) -> Vec<Value> {
+        let world = self.last_world().await;
         let rows = world.pools.iter().flat_map(|pool| {
             let mut hosts = pool_hosts(pool);
             if hosts.is_empty() {
@@ -144,7 +165,7 @@ impl Deck {
                 host
             })
         });
-        Ok(rows.collect())
+        rows.collect()
     }
 
     async fn list_releases(&self, catalog: &Catalog, swarm: Option<&str>) -> Result<Vec<Value>> {
@@ -239,6 +260,19 @@ impl Deck {
                 return named(rows, name).ok_or_else(|| super::unknown("host", name, "hosts"));
             }
             _ => {}
+        }
+        if let "pool" | "uptest" | "stray" | "hold" | "wave" | "audit" | "lease" = kind.strip_suffix('s').unwrap_or(kind) {
+            let list = format!("{}s", kind.strip_suffix('s').unwrap_or(kind));
+            let list = if list == "audits" { "audit" } else { list.as_str() };
+            let rows = self.list(list, None).await?;
+            let keys = ["name", "pool", "id", "number", "seq", "swarm"];
+            let is = |row: &Value| keys.iter().any(|key| row.get(key).is_some_and(|value| as_text(value) == name));
+            let mut found: Vec<Value> = rows.into_iter().filter(is).collect();
+            return match found.len() {
+                0 => Err(super::unknown(kind, name, list)),
+                1 => Ok(found.swap_remove(0)),
+                _ => Ok(Value::Array(found)),
+            };
         }
         let Some(kind) = Kind::from_word(kind) else {
             return Err(Fault::bad(format!("there is nothing called '{kind}' to describe")).next(format!("one of: {}", KINDS.join(", "))));

@@ -1,5 +1,7 @@
 //! What a face sees: one immutable snapshot of everything, and the parts that are asked for one by one. Plain data.
 
+use super::habits::Habits;
+use super::lists::Lists;
 use crate::model::entity::{App, Balancer, Buildpack, Env, Host, Mapping, Squad};
 use crate::model::hold::Hold;
 use crate::model::record::{Dispatch, Event};
@@ -47,6 +49,10 @@ pub struct Look {
     pub waits: BTreeMap<String, Waiting>,
     /// The holds that count, the newest first.
     pub holds: Vec<Hold>,
+    /// What there is beside the fleet: releases, waves, uptest runs, audit.
+    pub lists: Arc<Lists>,
+    /// What this user keeps of the console.
+    pub habits: Habits,
     /// What needs the operator, worst first.
     pub needs: Vec<Need>,
     /// Next things to try, shown in the footer by the demo; empty otherwise.
@@ -180,6 +186,35 @@ pub enum Target {
     Stray(String, String),
     /// All that is out of place, as one.
     Strays,
+    /// By name.
+    App(String),
+    Buildpack(String),
+    Balancer(String),
+    /// Balancer and pool.
+    Pool(String, String),
+    /// A node (`host:port`) of a pool on one host of its balancer.
+    Node {
+        balancer: String,
+        pool: String,
+        host: String,
+        node: String,
+    },
+    /// Swarm id and release id.
+    Release(String, String),
+    /// A run of uptests, by its id.
+    Uptests(String),
+    /// By name.
+    Hold(String),
+    /// By number.
+    Wave(i64),
+    /// A wave's number and a swarm's id.
+    Member(i64, String),
+    /// An audit line, by its number.
+    Audit(i64),
+    /// A version of an object: its id and revision.
+    Version(String, i64),
+    /// The procs of a swarm (by id) on one host.
+    Share(String, String),
     Nothing,
 }
 

@@ -96,9 +96,12 @@ impl Deck {
                 None => self.store.steps(&dispatch.id).await?,
             };
         }
+        self.add_attended(&mut dispatches).await?;
         dispatches.sort_by_key(|dispatch| (dispatch.outcome.is_some(), -dispatch.number));
         let events = self.newest_events(&old).await?;
         let holds = self.holds().await?;
+        let lists = Arc::new(self.lists(&catalog, &dispatches, &old).await?);
+        let habits = self.habits().await?;
         let mut waits = std::collections::BTreeMap::new();
         for dispatch in dispatches.iter().filter(|dispatch| dispatch.outcome.is_none()) {
             if let Some(waiting) = self.waiting(dispatch).await {
@@ -138,6 +141,8 @@ impl Deck {
             needs: needs(&swarms, &dispatches, &world, &strays, &holds),
             strays,
             holds,
+            lists,
+            habits,
             waits,
             carried: self.carrying().into_iter().collect(),
             last_event: events.first().map_or(0, |event| event.seq),

@@ -12,6 +12,7 @@ mod edit;
 mod edited;
 mod external;
 mod following;
+pub mod habits;
 mod handing_over;
 mod hearing;
 mod hold;
@@ -19,6 +20,7 @@ mod hooks;
 mod journal;
 mod leasing;
 mod listing;
+pub mod lists;
 pub mod logs;
 pub mod look;
 mod looking;
@@ -28,9 +30,11 @@ mod observe;
 mod observing;
 pub mod outlet;
 mod owed;
+pub mod past;
 mod pools;
 mod prepare;
 mod proc_verbs;
+pub mod reading;
 mod renames;
 mod report;
 mod retiring;
@@ -41,6 +45,8 @@ pub mod verbs;
 pub mod wave;
 pub mod why;
 
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod tests;
 
@@ -132,6 +138,8 @@ pub struct Inner {
     releases: Mutex<HashMap<String, Arc<Release>>>,
     /// Rung when hosts should be asked at once.
     observe_now: Notify,
+    /// Dispatches of the past that somebody looks at, the last one last.
+    attended: Mutex<std::collections::VecDeque<String>>,
     /// The hosts on the screen of this console.
     view: watch::Sender<std::collections::BTreeSet<String>>,
     /// Whether this process asks the hosts for all consoles of the home, and whether some read what it sees.
@@ -183,6 +191,7 @@ impl Deck {
             no_builds: watch::channel(false).0,
             releases: Mutex::default(),
             observe_now: Notify::new(),
+            attended: Mutex::default(),
             view: watch::channel(Default::default()).0,
             observes: AtomicBool::new(false),
             read_by_others: AtomicBool::new(false),

@@ -9,11 +9,11 @@ use crate::model::record::Event;
 use crate::model::world::{Owner, Proc};
 use crate::model::{Fault, Result};
 use crate::uptest;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What one proc's uptests said.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UptestReport {
     pub host: String,
     pub proc: String,
@@ -21,6 +21,16 @@ pub struct UptestReport {
     pub passed: bool,
     pub seconds: f64,
     pub output: String,
+}
+
+/// What is kept of an uptest's output, in bytes.
+const OUTPUT_KEPT: usize = 16 << 10;
+
+/// The end of a long text: what went wrong is said last.
+fn end_of(text: &str) -> &str {
+    let from = text.len().saturating_sub(OUTPUT_KEPT);
+    let from = (from..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    text.get(from..).unwrap_or_default()
 }
 
 impl Deck {
@@ -179,6 +189,16 @@ impl Deck {
             ..Event::default()
         };
         self.store.note(&[event], None).await?;
+        let kept = |report: &UptestReport| UptestReport { output: self.secrets.mask_text(end_of(&report.output)), ..report.clone() };
+        let run = super::lists::UptestRun {
+            id: self.new_id(),
+            swarm_id: entry.id.clone(),
+            swarm: entry.name.clone(),
+            who: self.who.clone(),
+            at_ms: self.now_ms(),
+            reports: reports.iter().map(kept).collect(),
+        };
+        self.keep_uptests(run).await?;
         self.refresh_soon();
         Ok(reports)
     }

@@ -47,7 +47,7 @@ async fn text_of(deck: &Deck, kind: Kind, name: &str) -> String {
     deck.store.get(kind, name).await.unwrap().unwrap().text
 }
 
-async fn planned(deck: &Deck, start: Vec<PlannedProc>) -> Plan {
+pub(super) async fn planned(deck: &Deck, start: Vec<PlannedProc>) -> Plan {
     let catalog = deck.catalog().await.unwrap();
     let entry = catalog.swarm("shop-prod-web").unwrap();
     let release: Release = serde_json::from_value(serde_json::json!({

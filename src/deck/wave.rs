@@ -444,7 +444,7 @@ fn member(plan: &Plan) -> Member {
     }
 }
 
-fn wave_lease(number: i64) -> String {
+pub(super) fn wave_lease(number: i64) -> String {
     format!("wave/{number}")
 }
 

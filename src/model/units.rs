@@ -56,6 +56,26 @@ impl FromStr for Bytes {
     }
 }
 
+/// A time in the past as somebody writes it: `2h` (ago), `14:00` (the last one), `2026-11-20`, `2026-11-20T14:00`; UTC where no zone is
+/// said. None when it is no time.
+pub fn moment(now_ms: i64, text: &str) -> Option<i64> {
+    let utc = jiff::tz::TimeZone::UTC;
+    let at = |time: jiff::civil::DateTime| utc.to_timestamp(time).ok().map(|at| at.as_millisecond());
+    if let Ok(ago) = humantime::parse_duration(text) {
+        return i64::try_from(ago.as_millis()).ok().map(|ago| now_ms.saturating_sub(ago));
+    }
+    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
+        return Some(stamp.as_millisecond());
+    }
+    if let Ok(clock) = text.parse::<jiff::civil::Time>() {
+        let today = jiff::Timestamp::from_millisecond(now_ms).ok()?.to_zoned(utc.clone()).date();
+        let first = at(today.to_datetime(clock))?;
+        return if first <= now_ms { Some(first) } else { at(today.yesterday().ok()?.to_datetime(clock)) };
+    }
+    // A date alone is its beginning.
+    text.parse::<jiff::civil::DateTime>().ok().and_then(at)
+}
+
 /// The ports that procs of a host may have, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
@@ -171,5 +191,17 @@ mod tests {
         assert!("soon".parse::<Span>().is_err());
         assert!("quorum 0".parse::<Absent>().is_err());
         assert!("ignore".parse::<Absent>().is_err());
+    }
+
+    #[test]
+    fn moments() {
+        let now = 1_795_226_551_000; // 2026-11-21 02:02:31 UTC
+        assert_eq!(moment(now, "2h"), Some(now - 7_200_000));
+        assert_eq!(moment(now, "02:00"), Some(now - 151_000));
+        assert_eq!(moment(now, "03:00"), Some(now + 3_449_000 - 86_400_000), "yesterday's");
+        assert_eq!(moment(now, "2026-11-21"), Some(now - 7_351_000));
+        assert_eq!(moment(now, "2026-11-21T02:02:31Z"), Some(now));
+        assert_eq!(moment(now, "2026-11-21T02:02:31"), Some(now));
+        assert_eq!(moment(now, "soon"), None);
     }
 }

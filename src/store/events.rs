@@ -21,6 +21,11 @@ impl Store {
         let query = sqlx::query("SELECT seq, body FROM events WHERE run = $1 ORDER BY seq LIMIT $2").bind(run.to_string()).bind(limit);
         query.fetch_all(&self.pool).await.map_err(read)?.iter().map(event).collect()
     }
+    /// Audit lines after a number, the latest first.
+    pub async fn audit_after(&self, seq: i64, limit: i64) -> Result<Vec<Audit>> {
+        let query = sqlx::query("SELECT seq, body FROM audit WHERE seq > $1 ORDER BY seq DESC LIMIT $2").bind(seq).bind(limit);
+        query.fetch_all(&self.pool).await.map_err(read)?.iter().map(audit_line).collect()
+    }
     /// Audit lines, the latest first; "" matches every user, verb or object.
     pub async fn audit(&self, who: &str, verb: &str, object: &str, limit: i64) -> Result<Vec<Audit>> {
         let query = sqlx::query(
@@ -28,8 +33,7 @@ impl Store {
         );
         let query = [who, verb, object].iter().fold(query, |query, word| query.bind(word.to_string()).bind(word.to_string()));
         let rows = query.bind(limit).fetch_all(&self.pool).await.map_err(read)?;
-        let line = |row: &AnyRow| Ok(Audit { seq: get(row, 0)?, ..parsed("audit line", &get::<String, _>(row, 1)?)? });
-        rows.iter().map(line).collect()
+        rows.iter().map(audit_line).collect()
     }
 }
 
@@ -67,4 +71,8 @@ impl Write<'_> {
 
 fn event(row: &AnyRow) -> Result<Event> {
     Ok(Event { seq: get(row, 0)?, ..parsed("event", &get::<String, _>(row, 1)?)? })
+}
+
+fn audit_line(row: &AnyRow) -> Result<Audit> {
+    Ok(Audit { seq: get(row, 0)?, ..parsed("audit line", &get::<String, _>(row, 1)?)? })
 }

@@ -91,6 +91,11 @@ impl Store {
         Ok(releases)
     }
 
+    /// What swarms came to run, the latest first.
+    pub async fn runs(&self, limit: i64) -> Result<Vec<SwarmRun>> {
+        let query = sqlx::query("SELECT swarm_id, release_id, dispatch_id, at_ms FROM swarm_runs ORDER BY n DESC LIMIT $1").bind(limit);
+        query.fetch_all(&self.pool).await.map_err(read)?.iter().map(run).collect()
+    }
     /// What a swarm came to run, the latest first.
     pub async fn runs_of(&self, swarm_id: &str, limit: i64) -> Result<Vec<SwarmRun>> {
         let rows =

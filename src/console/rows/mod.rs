@@ -4,12 +4,15 @@ pub mod cells;
 mod columns;
 mod filter;
 pub mod find;
+mod natural;
 mod order;
+mod procs;
 pub mod text;
+pub mod tree;
 mod viewed;
 
 pub use cells::{Cells, cells, proc_glyph};
-pub use columns::{Column, columns, fit};
+pub use columns::{Column, chosen, columns, fit};
 pub use filter::Filter;
 pub use order::order;
 pub use viewed::in_view;

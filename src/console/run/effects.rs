@@ -155,6 +155,23 @@ impl Runner {
                     task.abort();
                 }
             }
+            Effect::Read { ticket, inquiry } => {
+                self.task(Some(ticket), async move { Msg::Read { ticket, lines: port.read(&inquiry).await } });
+            }
+            Effect::History { ticket, target } => {
+                self.task(Some(ticket), async move { Msg::History { ticket, versions: port.history(&target).await, target } });
+            }
+            Effect::Revert { id, rev } => self.task(None, async move { Msg::Said(port.revert(&id, rev).await) }),
+            Effect::Attend { dispatch } => port.attend(&dispatch),
+            Effect::KeepHabits(habits) => {
+                let answers = self.answers.clone();
+                tokio::spawn(async move {
+                    if let Err(fault) = port.keep_habits(&habits).await {
+                        let _ = answers.send(Msg::Said(Err(fault))).await;
+                    }
+                });
+            }
+            Effect::ExportAudit { wanted, path } => self.task(None, async move { Msg::Said(port.export_audit(&wanted, &path).await) }),
             Effect::Quit
             | Effect::QuitAndStop
             | Effect::QuitAndUndo(_)

@@ -3,6 +3,7 @@
 use super::{Field, LogLayer, Pane};
 use crate::console::editor::Editor;
 use crate::console::effect::Effect;
+use crate::console::state::Kind;
 use crate::deck::look::{DispatchRequest, LogLine, Target};
 use crate::deck::verbs::Verb;
 use crate::model::Result;
@@ -24,6 +25,10 @@ pub enum Layer {
         target: Target,
         top: usize,
     },
+    /// A text that is read when it is opened: YAML, a difference.
+    Sheet(Box<Sheet>),
+    /// Chooses the columns of a list.
+    Columns(Box<Columns>),
     Plan(Box<PlanLayer>),
     /// A dispatch, live or past.
     Dispatch {
@@ -60,16 +65,47 @@ pub enum Layer {
 impl Layer {
     /// Whether it fills the screen.
     pub fn is_screen(&self) -> bool {
-        matches!(self, Layer::List { .. } | Layer::Text { .. } | Layer::Plan(_) | Layer::Dispatch { .. } | Layer::Log(_) | Layer::Editor(_))
+        matches!(
+            self,
+            Layer::List { .. }
+                | Layer::Text { .. }
+                | Layer::Sheet(_)
+                | Layer::Plan(_)
+                | Layer::Dispatch { .. }
+                | Layer::Log(_)
+                | Layer::Editor(_)
+        )
     }
     /// The ticket of what it waits for or follows.
     pub fn ticket(&self) -> Option<u64> {
         match self {
             Layer::Plan(plan) => Some(plan.ticket),
             Layer::Log(log) => Some(log.ticket),
+            Layer::Sheet(sheet) if sheet.lines.is_none() => Some(sheet.ticket),
             _ => None,
         }
     }
+}
+
+/// A text that is read when it is opened.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    pub ticket: u64,
+    pub title: String,
+    /// What it is about.
+    pub target: Target,
+    /// None while it is read.
+    pub lines: Option<Result<Vec<String>>>,
+    pub top: usize,
+}
+
+/// The columns of a list, being chosen.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    pub kind: Kind,
+    /// The number of each, in the order shown, and whether it is shown.
+    pub rows: Vec<(usize, bool)>,
+    pub cursor: usize,
 }
 
 /// What a text screen says.
@@ -137,6 +173,16 @@ pub enum PaletteGo {
     Plan(DispatchRequest),
     Apply(String),
     HoldFleet,
+    /// A list with the words after its name: an object, or a filter.
+    List(Kind, String),
+    Columns,
+    /// A saved view: saved under a name, opened, opened first from now on, forgotten.
+    DashSave(String),
+    DashOpen(String),
+    DashFirst(String),
+    DashForget(String),
+    /// The audit lines that the filter of the list wants, to this file.
+    ExportAudit(String),
     /// The text of an incident, by the dispatch's id.
     Report(String),
     /// A new object.
@@ -239,7 +285,8 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Ingredient(_) => On::Ingredient,
         Target::Stray(..) => On::Stray,
         Target::Squad(_) => On::Squad,
-        Target::Event(_) | Target::Strays | Target::Nothing => return Vec::new(),
+        Target::Version(..) => On::Version,
+        _ => return Vec::new(),
     };
     VERBS.iter().filter(|verb| verb.on == on).collect()
 }

@@ -4,14 +4,18 @@ mod field;
 mod layer;
 mod log;
 mod pane;
+mod place;
 
 pub use field::Field;
 pub use layer::{
-    Ask, Asks, Button, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, TextKind, verbs_on,
+    Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, Sheet, TextKind,
+    verbs_on,
 };
 pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
 pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
+pub use place::{Peek, Place, Travel};
 
+use crate::deck::habits::Habits;
 use crate::deck::look::{Look, Target};
 use crossterm::event::KeyEvent;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +60,14 @@ pub struct State {
     pub theme: String,
     /// What the hosts last answered to why, and of what.
     pub why: Option<(Target, Vec<String>)>,
+    /// What this user keeps: views and columns.
+    pub habits: Habits,
+    /// Whether the focused pane has the dash for itself.
+    pub zoom: bool,
+    pub travel: Travel,
+    pub peek: Peek,
+    /// The question for versions whose answer opens a list.
+    pub history_ticket: u64,
     /// The text of the report that was asked for last, and of what.
     pub report: Option<(Target, Vec<String>)>,
     /// Whether the mouse is ours; off, the terminal selects with it.
@@ -66,6 +78,7 @@ impl State {
     /// The state at the start; the terminal's size comes with the first `Resize`.
     pub fn new(look: Arc<Look>, size: (u16, u16), theme: &str) -> State {
         let now_ms = look.now_ms;
+        let habits = look.habits.clone();
         let panes = Slot::ALL.iter().map(|slot| (*slot, Pane::new(slot.kind(), Scope::All))).collect();
         let focus = if look.needs.is_empty() { Slot::DashSwarms } else { Slot::Needs };
         State {
@@ -83,6 +96,11 @@ impl State {
             next_ticket: 1,
             theme: theme.to_string(),
             why: None,
+            habits,
+            zoom: false,
+            travel: Travel::default(),
+            peek: Peek::default(),
+            history_ticket: 0,
             report: None,
             mouse: false,
         }
@@ -133,11 +151,18 @@ impl State {
     pub fn pointed(&self) -> Target {
         match self.screen() {
             Some(Layer::Text { target, .. }) => target.clone(),
+            Some(Layer::Sheet(sheet)) => sheet.target.clone(),
             Some(Layer::Log(log)) => log.source.target(),
             Some(Layer::Dispatch { id, .. }) => Target::Dispatch(id.clone()),
             Some(Layer::Plan(plan)) => Target::Swarm(plan.swarm.clone()),
             // What is gone from the list is not pointed at, though it may live on elsewhere.
-            _ => self.pane().filter(|pane| pane.at().is_some()).map_or(Target::Nothing, |pane| pane.cursor.0.clone()),
+            _ => match self.pane().filter(|pane| pane.at().is_some()).map(|pane| &pane.cursor.0) {
+                // What is done to a swarm's share of a host is done to the host.
+                Some(Target::Share(_, host)) => Target::Host(host.clone()),
+                // What is done to a wave's member is done to the swarm.
+                Some(Target::Member(_, swarm)) => Target::Swarm(swarm.clone()),
+                target => target.cloned().unwrap_or(Target::Nothing),
+            },
         }
     }
 

@@ -1,6 +1,9 @@
 //! A list of rows: which objects, in what order, and where the cursor is; all by id.
 
 use crate::deck::look::Target;
+use crate::deck::past::VersionLook;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a list lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +19,95 @@ pub enum Kind {
     Strays,
     /// The places of one dispatch.
     Places,
+    Apps,
+    Buildpacks,
+    Squads,
+    Releases,
+    Balancers,
+    Pools,
+    /// The nodes of a pool on each host of its balancer.
+    Nodes,
+    /// Runs of uptests.
+    Uptests,
+    Holds,
+    Waves,
+    /// The swarms of one wave.
+    Members,
+    Audit,
+    /// The versions of one object.
+    Versions,
+    /// App, swarm, host, proc.
+    Tree,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 24] = [
+        Kind::Needs,
+        Kind::Swarms,
+        Kind::Hosts,
+        Kind::Procs,
+        Kind::Builds,
+        Kind::Dispatches,
+        Kind::Ingredients,
+        Kind::Events,
+        Kind::Strays,
+        Kind::Places,
+        Kind::Apps,
+        Kind::Buildpacks,
+        Kind::Squads,
+        Kind::Releases,
+        Kind::Balancers,
+        Kind::Pools,
+        Kind::Nodes,
+        Kind::Uptests,
+        Kind::Holds,
+        Kind::Waves,
+        Kind::Members,
+        Kind::Audit,
+        Kind::Versions,
+        Kind::Tree,
+    ];
+    /// Lists that have no tab: `:` opens them.
+    pub const LISTED: [Kind; 10] = [
+        Kind::Apps,
+        Kind::Buildpacks,
+        Kind::Squads,
+        Kind::Releases,
+        Kind::Balancers,
+        Kind::Pools,
+        Kind::Uptests,
+        Kind::Holds,
+        Kind::Waves,
+        Kind::Audit,
+    ];
+    /// Its name, as after `:`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Needs => "needs you",
+            Kind::Swarms => "swarms",
+            Kind::Hosts | Kind::Places => "hosts",
+            Kind::Procs => "procs",
+            Kind::Builds => "builds",
+            Kind::Dispatches => "dispatches",
+            Kind::Ingredients => "ingredients",
+            Kind::Events => "events",
+            Kind::Strays => "strays",
+            Kind::Apps => "apps",
+            Kind::Buildpacks => "buildpacks",
+            Kind::Squads => "squads",
+            Kind::Releases => "releases",
+            Kind::Balancers => "balancers",
+            Kind::Pools => "pools",
+            Kind::Nodes => "nodes",
+            Kind::Uptests => "uptests",
+            Kind::Holds => "holds",
+            Kind::Waves => "waves",
+            Kind::Members => "members",
+            Kind::Audit => "audit",
+            Kind::Versions => "versions",
+            Kind::Tree => "tree",
+        }
+    }
 }
 
 /// Which of them.
@@ -32,6 +124,22 @@ pub enum Scope {
     About(Vec<String>),
     /// What belongs to a dispatch or build.
     Run(String),
+    /// Swarms of an app, by name.
+    App(String),
+    /// Apps that pin a buildpack, by name.
+    Buildpack(String),
+    /// Swarms that use an ingredient, by name.
+    Ingredient(String),
+    /// Pools of a balancer, by name.
+    Balancer(String),
+    /// Nodes of a pool: balancer and pool.
+    Pool(String, String),
+    /// Swarms of a wave, by number.
+    Wave(i64),
+    /// Procs of a swarm (by id) on one host.
+    Share(String, String),
+    /// The versions of one object, as they were read.
+    Versions(Arc<Vec<VersionLook>>),
 }
 
 /// A row: the object, and the how-manieth row about it (two needs may be about one host).
@@ -45,8 +153,8 @@ pub const NOWHERE: RowId = (Target::Nothing, u16::MAX);
 pub enum Sort {
     /// What needs you first, then by name.
     Trouble,
-    /// A column, by its number.
-    Column(usize),
+    /// A column, by its number; `down` from the highest to the lowest.
+    Column { column: usize, down: bool },
 }
 
 /// One list of rows.
@@ -67,6 +175,10 @@ pub struct Pane {
     pub sort: Sort,
     /// Whether the order is older than what is known.
     pub stale: bool,
+    /// What it lists when it is no tree.
+    pub flat: Kind,
+    /// Rows of a tree that are not folded as they are at first.
+    pub turned: BTreeSet<Target>,
 }
 
 impl Pane {
@@ -83,7 +195,29 @@ impl Pane {
             trouble_only: false,
             sort: Sort::Trouble,
             stale: true,
+            flat: kind,
+            turned: BTreeSet::new(),
         }
+    }
+
+    /// Whether it shows all there is.
+    pub fn is_plain(&self) -> bool {
+        self.filter.trim().is_empty() && !self.trouble_only
+    }
+
+    /// Whether what lies below a row of a tree is hidden. At first apps are open and all else is folded; a filter opens everything.
+    pub fn is_folded(&self, target: &Target) -> bool {
+        self.is_plain() && (matches!(target, Target::App(_)) == self.turned.contains(target))
+    }
+
+    /// Turns a list of swarms or procs into a tree, and back; false when it is neither.
+    pub fn toggle_tree(&mut self) -> bool {
+        if !matches!(self.flat, Kind::Swarms | Kind::Procs) {
+            return false;
+        }
+        self.kind = if self.kind == Kind::Tree { self.flat } else { Kind::Tree };
+        (self.sort, self.stale, self.top) = (Sort::Trouble, true, 0);
+        true
     }
 
     /// The row that the cursor is on; none when its object is gone.

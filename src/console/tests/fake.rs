@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 use swarmdeck::console::port::{Port, Said};
+use swarmdeck::deck::habits::Habits;
 use swarmdeck::deck::logs::LogRequest;
 use swarmdeck::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target, Word};
+use swarmdeck::deck::past::{AuditWanted, VersionLook};
+use swarmdeck::deck::reading::Inquiry;
 use swarmdeck::deck::running::RunRequest;
 use swarmdeck::deck::wave::{WavePlan, WaveRequest};
 use swarmdeck::deck::{PoolPlan, PoolVerb, StrayPlan};
@@ -110,6 +113,22 @@ impl Port for Fake {
     }
     async fn uptest(&self, _: &str, _: mpsc::Sender<LogLine>) -> Said {
         Ok("passed".into())
+    }
+    async fn read(&self, inquiry: &Inquiry) -> Result<Vec<String>> {
+        Ok(vec![format!("{inquiry:?}")])
+    }
+    async fn history(&self, _: &Target) -> Result<Vec<VersionLook>> {
+        Ok(Vec::new())
+    }
+    async fn revert(&self, id: &str, rev: i64) -> Said {
+        Ok(format!("{id} is as at {rev}"))
+    }
+    fn attend(&self, _: &str) {}
+    async fn keep_habits(&self, _: &Habits) -> Result<()> {
+        Ok(())
+    }
+    async fn export_audit(&self, _: &AuditWanted, path: &str) -> Said {
+        Ok(path.into())
     }
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {
         let document = EditDocument::bare(target);

@@ -315,11 +315,17 @@ pub fn look() -> Look {
         can_write: true,
         squads: vec![Squad { id: None, name: "web".into(), defaults: HostKeys::default(), hosts: squad_hosts }],
         hosts: Vec::new(),
-        world: Arc::new(World { hosts, pools: vec![] }),
+        world: Arc::new(World { hosts, pools: vec![pool()] }),
         strays: strays(),
         swarms,
-        apps: vec![],
-        buildpacks: vec![],
+        apps: ["api", "blog", "mail", "old", "shop"].map(app).into(),
+        buildpacks: vec![Buildpack {
+            id: Some("bp1".into()),
+            name: "python".into(),
+            url: "https://ci:token@git.example/bp.git#v12".into(),
+            repo_type: RepoType::Git,
+            order: 10,
+        }],
         ingredients: vec![IngredientLook {
             id: "i-db".into(),
             name: "db".into(),
@@ -328,7 +334,16 @@ pub fn look() -> Look {
             changed_ms: NOW - HOUR,
             who_changed: "ci".into(),
         }],
-        balancers: vec![],
+        balancers: vec![Balancer {
+            id: Some("lb1".into()),
+            name: "edge".into(),
+            backend: "nginx".into(),
+            hosts: vec![BalancerHost::Name("lb01".into()), BalancerHost::Name("lb02".into())],
+            include_dir: None,
+            reload_cmd: None,
+            test_cmd: None,
+        }],
+        lists: Arc::new(lists()),
         builds: vec![build("b1", BuildStatus::Success, ""), build("b2", BuildStatus::Failed, "compile: exit 1")],
         dispatches: vec![dispatch()],
         events: vec![
@@ -357,6 +372,158 @@ pub fn look() -> Look {
             Waiting { what: "host".into(), on: "web05 (prove)".into(), since_ms: NOW - 9_000, until_ms: 0 },
         )]),
         carried: BTreeSet::from(["d-412".to_string()]),
+        ..Look::default()
+    }
+}
+
+fn app(name: &str) -> App {
+    App {
+        id: Some(format!("a-{name}")),
+        name: name.into(),
+        repo: Repo { url: format!("https://git.example/{name}.git"), repo_type: RepoType::Git },
+        buildpack: (name == "shop").then(|| "python".into()),
+    }
+}
+
+/// Two balancer hosts that disagree: one was edited by hand and drains a node.
+fn pool() -> PoolSeen {
+    let node = |number: u16| format!("web01.example:{number}");
+    let nodes = |state: NodeState| BTreeMap::from([(node(5001), NodeState::Up), (node(5005), state)]);
+    let host = |name: &str, state| PoolHost {
+        host: name.into(),
+        nodes: nodes(state),
+        connections: BTreeMap::from([(node(5001), 12), (node(5005), 3)]),
+        ..PoolHost::default()
+    };
+    let mut edited = host("lb02", NodeState::Draining);
+    edited.edited_by_hand =
+        Some(EditedByHand { what: "it has: web01.example:5005 down".into(), difference: "-server a;\n+server b;".into() });
+    PoolSeen {
+        balancer: "edge".into(),
+        pool: "shop".into(),
+        nodes: BTreeSet::from([node(5001), node(5005)]),
+        trouble: vec![],
+        hosts: vec![host("lb01", NodeState::Up), edited],
+        moves_traffic: true,
+    }
+}
+
+/// The versions of a swarm.
+pub fn versions() -> Vec<crate::deck::past::VersionLook> {
+    let version = |rev: i64, who: &str, ago: i64, why: &str, added: usize| crate::deck::past::VersionLook {
+        id: "s-shop-eu-web".into(),
+        kind: crate::model::document::Kind::Swarm,
+        name: "shop-eu-web@web".into(),
+        rev,
+        who: who.into(),
+        at_ms: NOW - ago,
+        why: why.into(),
+        deleted: false,
+        current: rev == 3,
+        added,
+        removed: 1,
+    };
+    vec![
+        version(3, "op2", 4 * HOUR, "primary moved, OPS-880", 2),
+        version(2, "op1", 9 * DAY, "", 1),
+        version(1, "ci", 60 * DAY, "import", 14),
+    ]
+}
+
+fn lists() -> crate::deck::lists::Lists {
+    use crate::deck::UptestReport;
+    use crate::deck::lists::{Lists, ReleaseLook, Saved, UptestRun, WaveLook};
+    use crate::model::wave::{Member, State as Stage, Wave};
+    let release = |id: &str, version: &str, current: bool, ago: i64| ReleaseLook {
+        swarm_id: "s-shop-eu-web".into(),
+        id: id.into(),
+        version: version.into(),
+        commit: "91dd0be0123456789".into(),
+        build: "b1".into(),
+        config_keys: 24,
+        env_keys: 6,
+        current,
+        dispatch: "d-412".into(),
+        at_ms: NOW - ago,
+        created_ms: NOW - ago,
+    };
+    let member = |swarm: &str, plan: &str, refused: &str| Member {
+        swarm_id: format!("s-{swarm}"),
+        swarm: format!("{swarm}@web"),
+        plan: plan.into(),
+        from_version: "v5.3.0".into(),
+        to_version: "v5.3.1".into(),
+        to_release: String::new(),
+        refused: refused.into(),
+    };
+    let wave = Wave {
+        id: "w-7".into(),
+        number: 7,
+        verb: "dispatch".into(),
+        who: "op1".into(),
+        why: "ingredient db, OPS-880".into(),
+        at_once: 4,
+        of: 0,
+        members: vec![
+            member("shop-prod-web", "d-412", ""),
+            member("shop-eu-web", "p-9", "held by op2"),
+            member("mail-prod-web", "p-10", ""),
+        ],
+        started_ms: NOW - 3 * MINUTE,
+    };
+    let report = |host: &str, test: &str, passed: bool| UptestReport {
+        host: host.into(),
+        proc: "shop-v5.3.0-prod-9c1e77aa-web-5001".into(),
+        test: test.into(),
+        passed,
+        seconds: 0.21,
+        output: if passed { "200 OK\n".into() } else { "GET /login\n\u{1b}[31mexpected 200, got 500\n".into() },
+    };
+    let run = |id: &str, reports: Vec<UptestReport>, ago: i64| UptestRun {
+        id: id.into(),
+        swarm_id: "s-shop-eu-web".into(),
+        swarm: "shop-eu-web@web".into(),
+        who: "op1".into(),
+        at_ms: NOW - ago,
+        reports,
+    };
+    let audit = |seq: i64, ago: i64, who: &str, verb: &str, object: &str, why: &str| Audit {
+        seq,
+        at_ms: NOW - ago,
+        who: who.into(),
+        verb: verb.into(),
+        object: object.into(),
+        run: if verb == "dispatch" { "d-412".into() } else { String::new() },
+        result: "done".into(),
+        why: why.into(),
+    };
+    let saved = |who: &str, ago: i64| Saved { rev: 3, who: who.into(), at_ms: NOW - ago };
+    Lists {
+        saved: BTreeMap::from([
+            ("a-shop".to_string(), saved("op1", HOUR)),
+            ("bp1".to_string(), saved("ci", 9 * DAY)),
+            ("s-shop-eu-web".to_string(), saved("op2", 4 * HOUR)),
+        ]),
+        releases: vec![
+            release("9c1e77aa00", "v5.3.0", true, 12 * MINUTE),
+            release("41b0aabb00", "v5.2.9", false, 3 * DAY),
+            release("77aa001100", "v5.2.8", false, 9 * DAY),
+        ],
+        waves: vec![WaveLook { wave, states: vec![Stage::UnderWay, Stage::Failed, Stage::NotStarted], word: "stopped at a failure" }],
+        uptests: vec![
+            run("u2", vec![report("web01", "health", true), report("web02", "login", false)], 12 * MINUTE),
+            run("u1", vec![report("web01", "health", true)], 9 * DAY),
+        ],
+        audit: vec![
+            audit(31, MINUTE, "op1", "dispatch", "shop-prod-web@web", "checkout timeout OPS-880"),
+            audit(30, HOUR, "ci", "edit", "ingredient db config", ""),
+            audit(29, 3 * DAY, "op2", "hold", "swarm old-prod-web@web", "v5.3.0 over the sale OPS-871"),
+        ],
+        debts: BTreeMap::from([(
+            "web03".to_string(),
+            vec![(398, Debt { host: "web03".into(), what: "2 procs to remove there before it may serve again".into() })],
+        )]),
+        ..Lists::default()
     }
 }
 
@@ -495,6 +662,13 @@ pub fn press(state: &mut State, keys: &str) -> Vec<Effect> {
         effects.extend(update(state, Msg::Key { key: parse_key(name).unwrap(), now_ms: now_ms + 400 }));
     }
     effects
+}
+
+/// Writes a line after `:` and presses enter.
+pub fn command(state: &mut State, line: &str) -> Vec<Effect> {
+    press(state, ":");
+    update(state, Msg::Paste(line.into()));
+    press(state, "enter")
 }
 
 /// The frame as text, one line per row, blanks at the ends cut.

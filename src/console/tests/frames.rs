@@ -1,6 +1,6 @@
 //! Every screen at three sizes, kept as text.
 
-use super::fixture::{NOW, frame, hold, look, plan, press, state};
+use super::fixture::{NOW, command, frame, hold, look, plan, press, state, versions};
 use crate::console::effect::Effect;
 use crate::console::msg::Msg;
 use crate::console::state::State;
@@ -66,6 +66,18 @@ fn with_retirement(state: &mut State) {
     update(state, Msg::StrayPlanned(Ok(plan)));
 }
 
+fn with_history(state: &mut State) {
+    let effects = press(state, "2 h");
+    let Some(Effect::History { ticket, target }) = effects.first().cloned() else { panic!("{effects:?}") };
+    update(state, Msg::History { ticket, target, versions: Ok(versions()) });
+}
+
+fn read(state: &mut State, key: &str, lines: &[&str]) {
+    let effects = press(state, &format!("2 {key}"));
+    let Some(Effect::Read { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
+    update(state, Msg::Read { ticket, lines: Ok(lines.iter().map(|line| line.to_string()).collect()) });
+}
+
 /// A screen's name, and the way there.
 type Screen = (&'static str, fn(&mut State));
 
@@ -100,6 +112,34 @@ fn screens() -> Vec<Screen> {
         ("leave", |s| drop(press(s, "q"))),
         ("leaving", |s| drop(press(s, "q enter"))),
         ("wave", with_wave),
+        ("apps", |s| drop(command(s, "apps"))),
+        ("app", |s| drop((command(s, "apps"), press(s, "d")))),
+        ("buildpacks", |s| drop(command(s, "buildpacks"))),
+        ("squads", |s| drop(command(s, "squads"))),
+        ("squad", |s| drop((command(s, "squads"), press(s, "d")))),
+        ("releases", |s| drop(command(s, "releases shop-eu-web"))),
+        ("release", |s| drop((command(s, "releases"), press(s, "enter")))),
+        ("balancers", |s| drop(command(s, "balancers"))),
+        ("pools", |s| drop((command(s, "balancers"), press(s, "enter")))),
+        ("nodes", |s| drop((command(s, "pools"), press(s, "enter")))),
+        ("uptests", |s| drop(command(s, "uptests"))),
+        ("uptest", |s| drop((command(s, "uptests"), press(s, "enter")))),
+        ("holds", |s| drop(command(s, "holds"))),
+        ("waves", |s| drop(command(s, "waves"))),
+        ("wave-swarms", |s| drop((command(s, "waves"), press(s, "enter")))),
+        ("audit", |s| drop(command(s, "audit user:op1"))),
+        ("history", |s| with_history(s)),
+        ("revert", |s| {
+            with_history(s);
+            press(s, "j . b");
+        }),
+        ("yaml", |s| {
+            read(s, "y", &["# as it is written", "swarms:", "- app: shop", "  config:", "    db_password: ****#1f2e", "    pool: 20"])
+        }),
+        ("difference", |s| read(s, "=", &["@@ -1,4 +1,4 @@", " config:", "-  db_host: db1", "+  db_host: db2", "   db_pool: 20"])),
+        ("tree", |s| drop(press(s, "2 t j right j right j"))),
+        ("columns", |s| drop((press(s, "3"), command(s, "columns"), press(s, "j space")))),
+        ("zoom", |s| drop(press(s, "z"))),
         ("welcome", |s| {
             update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), can_write: true, ..Look::default() })));
         }),

@@ -4,5 +4,7 @@ mod fake;
 pub mod fixture;
 mod frames;
 mod random;
+mod seeing;
+mod speed;
 mod terminal;
 mod ways;

@@ -1,6 +1,6 @@
 //! Sizes from nothing to huge, and keys at random: no panic, and nothing changes without a confirm that was seen.
 
-use super::fixture::{NOW, frame, look, plan, state};
+use super::fixture::{NOW, frame, look, plan, state, versions};
 use crate::console::effect::Effect;
 use crate::console::keys::{BINDINGS, parse_key};
 use crate::console::msg::Msg;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 fn keys() -> Vec<KeyEvent> {
     let mut keys: Vec<KeyEvent> =
         BINDINGS.iter().flat_map(|binding| binding.keys).flat_map(|keys| keys.split(' ')).filter_map(parse_key).collect();
-    keys.extend(" abcdefghijklmnopqrstuvwxyz.:/!?=-0123456789SRV".chars().map(|c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+    keys.extend(" abcdefghijklmnopqrstuvwxyz.:/!?=-[]0123456789SRV".chars().map(|c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
     keys
 }
 
@@ -43,6 +43,10 @@ fn answer(state: &mut State, effects: &[Effect]) {
                 let (verb, place, name) = ((*verb).into(), place.clone(), name.clone());
                 let plan = StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() };
                 drop(update(state, Msg::StrayPlanned(Ok(plan))));
+            }
+            Effect::Read { ticket, .. } => drop(update(state, Msg::Read { ticket: *ticket, lines: Ok(vec!["@@ -1 +1 @@".into(); 90]) })),
+            Effect::History { ticket, target } => {
+                drop(update(state, Msg::History { ticket: *ticket, target: target.clone(), versions: Ok(versions()) }))
             }
             Effect::WaitFree { ticket, .. } => drop(update(state, Msg::Freed { ticket: *ticket, moved: Ok(vec!["it moved".into()]) })),
             Effect::PlanWave { ticket, .. } => {

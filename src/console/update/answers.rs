@@ -41,6 +41,15 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
                 }
             }
         }
+        Msg::Read { ticket, lines } => {
+            for layer in &mut state.layers {
+                match layer {
+                    Layer::Sheet(sheet) if sheet.ticket == ticket => sheet.lines = Some(lines.clone()),
+                    _ => {}
+                }
+            }
+        }
+        Msg::History { ticket, target, versions } => super::goto::versions(state, ticket, &target, versions),
         Msg::StrayPlanned(Ok(plan)) => super::strays::show(state, plan),
         Msg::StrayPlanned(Err(fault)) => state.say(fault.line(), true),
         Msg::Executed(Ok(id)) => {
@@ -104,10 +113,12 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
 }
 
 fn log_of(state: &mut State, ticket: u64) -> Option<&mut crate::console::state::LogLayer> {
-    state.layers.iter_mut().find_map(|layer| match layer {
+    let beside = state.peek.log.as_deref_mut().filter(|log| log.ticket == ticket);
+    let over = state.layers.iter_mut().find_map(|layer| match layer {
         Layer::Log(log) if log.ticket == ticket => Some(log.as_mut()),
         _ => None,
-    })
+    });
+    over.or(beside)
 }
 
 fn told(state: &mut State, result: Result<String>) {

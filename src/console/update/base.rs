@@ -1,6 +1,6 @@
 //! Keys of lists and of the screens that only look.
 
-use super::{goto, leaving, palette, verbs};
+use super::{goto, leaving, palette, sheets, travel, verbs};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
 use crate::console::rows::{columns, find};
@@ -25,11 +25,21 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             // On a dispatch the rows are its hosts.
             let target = match state.screen() {
                 Some(Layer::Dispatch { pane, .. }) => pane.cursor.0.clone(),
-                _ => state.pointed(),
+                Some(Layer::Text { .. } | Layer::Sheet(_)) => state.pointed(),
+                // The row itself, though its verbs may be those of something near.
+                _ => state.pane().filter(|pane| pane.at().is_some()).map_or(Target::Nothing, |pane| pane.cursor.0.clone()),
             };
             return goto::open(state, &target);
         }
+        Action::Right if travel::unfold(state) => {}
+        Action::Right => return self::act(state, Action::In),
+        Action::Left if travel::fold(state) => {}
+        Action::Left => return self::act(state, Action::Out),
         Action::Out => {
+            if state.zoom && matches!(state.layers.last(), None | Some(Layer::Dispatch { .. })) {
+                state.zoom = false;
+                return Vec::new();
+            }
             if state.layers.is_empty() {
                 if let Some(pane) = state.pane_mut().filter(|pane| !pane.filter.is_empty() || pane.trouble_only) {
                     pane.filter.clear();
@@ -62,13 +72,21 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             if let Some(pane) = state.pane_mut() {
                 let count = columns(pane.kind).len();
                 pane.sort = match pane.sort {
-                    Sort::Trouble => Sort::Column(0),
-                    Sort::Column(column) if column + 1 < count => Sort::Column(column + 1),
-                    Sort::Column(_) => Sort::Trouble,
+                    Sort::Trouble => Sort::Column { column: 0, down: false },
+                    Sort::Column { column, down: false } => Sort::Column { column, down: true },
+                    Sort::Column { column, .. } if column + 1 < count => Sort::Column { column: column + 1, down: false },
+                    Sort::Column { .. } => Sort::Trouble,
                 };
                 reorder(state);
             }
         }
+        Action::Tree => travel::toggle_tree(state),
+        Action::Zoom => travel::zoom(state),
+        Action::Back => return travel::back(state),
+        Action::Forward => return travel::forward(state),
+        Action::Yaml => return sheets::yaml(state),
+        Action::Difference => return sheets::difference(state),
+        Action::History => return sheets::history(state),
         Action::Refresh => return vec![Effect::Refresh],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Mark => mark(state),
@@ -97,6 +115,15 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             let target = state.pointed();
             return verbs::start(state, "edit", &target);
         }
+        Action::Copy if matches!(state.layers.last(), Some(Layer::Sheet(_))) => {
+            if let Some(Layer::Sheet(sheet)) = state.layers.last()
+                && let Some(Ok(lines)) = &sheet.lines
+            {
+                let (text, count) = (lines.join("\n"), lines.len());
+                state.say(format!("copied: {count} lines"), false);
+                return vec![Effect::Copy(text)];
+            }
+        }
         Action::Copy => {
             let name = find::name(&state.look, &state.pointed());
             if !name.is_empty() {
@@ -118,8 +145,13 @@ fn is_ours_live(state: &State) -> bool {
 
 /// Moves the cursor, or scrolls the text on top; on the dash the cursor goes on into the next pane.
 fn step(state: &mut State, by: isize) {
-    if let Some(Layer::Help { top } | Layer::Text { top, .. }) = state.layers.last_mut() {
-        *top = top.saturating_add_signed(by.clamp(-10_000, 10_000)).min(10_000);
+    let top = match state.layers.last_mut() {
+        Some(Layer::Help { top } | Layer::Text { top, .. }) => Some(top),
+        Some(Layer::Sheet(sheet)) => Some(&mut sheet.top),
+        _ => None,
+    };
+    if let Some(top) = top {
+        *top = top.saturating_add_signed(by.clamp(-1_000_000, 1_000_000)).min(1_000_000);
         layout::clamp_text(state);
         return;
     }
@@ -161,16 +193,23 @@ fn text(state: &mut State, kind: TextKind) {
     }
 }
 
-/// A CAPITAL sorts by the column that begins with it; again, by trouble.
+/// A CAPITAL sorts by the column that begins with it, up; again, down; again, by the next one that begins so; then by trouble.
 pub fn sort_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let KeyCode::Char(letter) = key.code else { return Vec::new() };
     if !letter.is_ascii_uppercase() || !key.modifiers.difference(crossterm::event::KeyModifiers::SHIFT).is_empty() {
         return Vec::new();
     }
-    if let Some(pane) = state.pane_mut()
-        && let Some(column) = columns(pane.kind).iter().position(|column| column.title.starts_with(letter))
-    {
-        pane.sort = if pane.sort == Sort::Column(column) { Sort::Trouble } else { Sort::Column(column) };
+    let Some(pane) = state.pane_mut() else { return Vec::new() };
+    let all = columns(pane.kind).iter().enumerate();
+    let begins: Vec<usize> = all.filter(|(_, column)| column.title.starts_with(letter)).map(|(number, _)| number).collect();
+    let up = |column: Option<&usize>| column.map_or(Sort::Trouble, |column| Sort::Column { column: *column, down: false });
+    let next = match pane.sort {
+        Sort::Column { column, down: false } if begins.contains(&column) => Sort::Column { column, down: true },
+        Sort::Column { column, down: true } if begins.contains(&column) => up(begins.iter().find(|number| **number > column)),
+        _ => up(begins.first()),
+    };
+    if !begins.is_empty() {
+        pane.sort = next;
         reorder(state);
     }
     Vec::new()

@@ -5,37 +5,104 @@ use crate::console::rows::find;
 use crate::console::state::{Kind, Layer, LogLayer, LogSource, Pane, Scope, Slot, State, Tab, TextKind};
 use crate::console::view::layout;
 use crate::deck::look::{BuildLook, Target};
+use crate::deck::past::VersionLook;
+use crate::model::Result;
+use crate::model::hold::HoldOn;
 use crate::model::record::Phase;
+use std::sync::Arc;
 
 /// Opens an object.
 pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
-    if *target != Target::Nothing && !find::exists(&state.look, target) && !matches!(target, Target::Host(_)) {
+    let kept = matches!(target, Target::Nothing | Target::Host(_) | Target::Dispatch(_));
+    if !kept && !find::exists(&state.look, target) {
         state.say(format!("{} is gone", find::name(&state.look, target)), true);
         return Vec::new();
     }
     let name = find::name(&state.look, target);
+    let below = |what: &str| format!("{name}  {what}");
     match target {
-        Target::Swarm(id) => list(state, format!("{name}  procs"), Kind::Procs, Scope::Swarm(id.clone())),
+        Target::Swarm(id) => list(state, below("procs"), Kind::Procs, Scope::Swarm(id.clone())),
+        Target::Share(id, host) => list(state, below("procs"), Kind::Procs, Scope::Share(id.clone(), host.clone())),
         Target::Host(host) if find::host(&state.look, host).is_some() => {
-            list(state, format!("{name}  procs"), Kind::Procs, Scope::Host(host.clone()))
+            list(state, below("procs"), Kind::Procs, Scope::Host(host.clone()))
         }
-        Target::Squad(squad) => list(state, format!("{name}  hosts"), Kind::Hosts, Scope::Squad(squad.clone())),
+        Target::Squad(squad) => list(state, below("hosts"), Kind::Hosts, Scope::Squad(squad.clone())),
+        Target::App(app) => list(state, below("swarms"), Kind::Swarms, Scope::App(app.clone())),
+        Target::Buildpack(pack) => list(state, below("apps"), Kind::Apps, Scope::Buildpack(pack.clone())),
+        Target::Ingredient(_) => list(state, below("swarms that use it"), Kind::Swarms, Scope::Ingredient(name.clone())),
+        Target::Balancer(balancer) => list(state, below("pools"), Kind::Pools, Scope::Balancer(balancer.clone())),
+        Target::Pool(balancer, pool) => list(state, below("nodes"), Kind::Nodes, Scope::Pool(balancer.clone(), pool.clone())),
+        Target::Wave(number) => list(state, below("swarms"), Kind::Members, Scope::Wave(*number)),
+        Target::Node { node, .. } => {
+            let proc = find::proc_of_node(&state.look, node).map(|proc| Target::Proc(proc.host.clone(), proc.name.clone()));
+            describe(state, &proc.unwrap_or_else(|| target.clone()));
+        }
+        Target::Member(number, swarm) => {
+            let plan = find::wave(&state.look, *number)
+                .and_then(|wave| wave.wave.members.iter().find(|member| member.swarm_id == *swarm))
+                .map(|member| member.plan.clone())
+                .filter(|plan| find::dispatch(&state.look, plan).is_some());
+            return open(state, &plan.map_or_else(|| Target::Swarm(swarm.clone()), Target::Dispatch));
+        }
+        Target::Hold(hold) => {
+            let held = find::hold(&state.look, hold).map(|hold| match hold.on {
+                HoldOn::Swarm => Target::Swarm(hold.id.clone()),
+                HoldOn::Squad => Target::Squad(hold.object.clone()),
+                HoldOn::Host => Target::Host(hold.object.clone()),
+                HoldOn::Fleet => Target::Nothing,
+            });
+            match held {
+                Some(held) if find::exists(&state.look, &held) => return open(state, &held),
+                _ => describe(state, target),
+            }
+        }
+        Target::Version(id, rev) => return super::sheets::change(state, id, *rev),
+        Target::Audit(seq) => {
+            let run = find::audit(&state.look, *seq).map(|line| line.run.clone()).unwrap_or_default();
+            return open_run(state, target, run);
+        }
         Target::Dispatch(id) => {
-            state.layers.push(Layer::Dispatch { id: id.clone(), pane: Box::new(Pane::new(Kind::Places, Scope::Run(id.clone()))) })
+            state.layers.push(Layer::Dispatch { id: id.clone(), pane: Box::new(Pane::new(Kind::Places, Scope::Run(id.clone()))) });
+            // What ended long ago is read for this screen.
+            let live = find::dispatch(&state.look, id).is_some_and(|dispatch| dispatch.outcome.is_none());
+            if !live && !state.look.lists.past.contains_key(id) {
+                return vec![Effect::Attend { dispatch: id.clone() }];
+            }
         }
         Target::Build(_) => return logs(state, target),
         Target::Event(seq) => {
             let run = find::event(&state.look, *seq).map(|event| event.run.clone()).unwrap_or_default();
-            if find::dispatch(&state.look, &run).is_some() {
-                return open(state, &Target::Dispatch(run));
-            }
-            describe(state, target);
+            return open_run(state, target, run);
         }
-        Target::Proc(..) | Target::Ingredient(_) | Target::Host(_) | Target::Stray(..) => describe(state, target),
+        Target::Proc(..) | Target::Host(_) | Target::Stray(..) | Target::Release(..) | Target::Uptests(_) => describe(state, target),
         Target::Strays => return tab(state, Tab::Strays),
         Target::Nothing => {}
     }
     Vec::new()
+}
+
+/// The dispatch that an event or audit line belongs to, else the line itself.
+fn open_run(state: &mut State, target: &Target, run: String) -> Vec<Effect> {
+    if find::dispatch(&state.look, &run).is_some() {
+        return open(state, &Target::Dispatch(run));
+    }
+    describe(state, target);
+    Vec::new()
+}
+
+/// The versions of an object, if they are still waited for.
+pub fn versions(state: &mut State, ticket: u64, target: &Target, versions: Result<Vec<VersionLook>>) {
+    if state.history_ticket != ticket {
+        return;
+    }
+    state.history_ticket = 0;
+    match versions {
+        Ok(versions) => {
+            let title = format!("HISTORY {} {}", find::kind(target), find::name(&state.look, target));
+            list(state, title, Kind::Versions, Scope::Versions(Arc::new(versions)));
+        }
+        Err(fault) => state.say(fault.line(), true),
+    }
 }
 
 fn describe(state: &mut State, target: &Target) {
@@ -44,7 +111,8 @@ fn describe(state: &mut State, target: &Target) {
     }
 }
 
-fn list(state: &mut State, title: String, kind: Kind, scope: Scope) {
+/// A list over what is shown.
+pub fn list(state: &mut State, title: String, kind: Kind, scope: Scope) {
     let mut pane = Pane::new(kind, scope);
     let (order, total) = crate::console::rows::order(&state.look, state.now_ms, &pane);
     pane.take(order, total);

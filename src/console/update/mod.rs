@@ -12,25 +12,33 @@ mod leaving;
 mod log;
 mod mouse;
 mod palette;
+mod peek;
 mod plan;
 mod pools;
 mod question;
 mod running;
 mod settle;
+mod sheets;
 mod strays;
+mod travel;
 mod verbs;
+mod views;
 mod waves;
 
 use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
 use super::msg::Msg;
-use super::state::{Field, HostQuestion, Layer, PlanFocus, SENT, State};
+use super::state::{Field, HostQuestion, Layer, Place, PlanFocus, SENT, State, Travel};
 use crate::deck::look::{Draft, EditTarget, Target};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Applies one message.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
-    let effects = match msg {
+    // What only tells the time or redraws leads nowhere.
+    let before =
+        (!matches!(msg, Msg::Tick { .. } | Msg::Painted { .. } | Msg::Sent | Msg::Arrived { .. } | Msg::Look(_) | Msg::LogLines { .. }))
+            .then(|| Place::of(state));
+    let mut effects = match msg {
         Msg::Key { key, now_ms } => {
             state.now_ms = state.now_ms.max(now_ms);
             state.last_key_ms = state.now_ms;
@@ -66,6 +74,9 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             mouse::act(state, mouse, x, y)
         }
         Msg::Look(look) => {
+            if look.habits != state.look.habits {
+                state.habits = look.habits.clone();
+            }
             // Of what came since the look before; at the first one all is history.
             let told = state.look.last_event;
             let rings = told > 0 && look.events.iter().take_while(|event| event.seq > told).any(|event| event.alert().is_some());
@@ -86,12 +97,22 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         answer => answers::take(state, answer),
     };
     settle::settle(state);
+    if let Some(before) = before {
+        Travel::note(state, before);
+    }
+    effects.extend(peek::follow(state));
     effects
 }
 
 /// The drafts of open editors that were not kept yet.
 pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
     edit::last_drafts(state, now_ms)
+}
+
+/// What is shown first: the view that this user chose, else the dash.
+pub fn begin(state: &mut State) {
+    views::begin(state);
+    settle::settle(state);
 }
 
 /// Opens an object over the dash, as Enter does.
@@ -151,6 +172,7 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Some(Layer::Ask(_)) => return ask::key(state, key),
         Some(Layer::Question(_)) => return question::key(state, key),
         Some(Layer::Menu { .. }) => return verbs::menu_key(state, key),
+        Some(Layer::Columns(_)) => return views::columns_key(state, key),
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => {
             if let Some(effects) = plan::why_key(state, key) {
                 return effects;
@@ -183,6 +205,11 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             return base::sort_key(state, key);
         }
         Pressed::Action(act) => act,
+    };
+    // Only lists have a left and a right of their own.
+    let act = match (act, state.layers.last()) {
+        (Action::Left, Some(Layer::Plan(_) | Layer::Log(_))) => Action::Out,
+        (act, _) => act,
     };
     if state.is_empty_home() && state.layers.is_empty() && matches!(act, Action::Logs | Action::Describe | Action::In) {
         return base::welcome_key(state, key);

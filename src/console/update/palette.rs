@@ -1,13 +1,13 @@
 //! The `:` line: every verb, object and screen, found by a few letters, with its live key.
 
-use super::{goto, holding, leaving, verbs};
+use super::{goto, holding, leaving, travel, verbs, views};
 use crate::console::effect::Effect;
 use crate::console::keys::{Action, key_of};
-use crate::console::rows::find;
-use crate::console::state::{Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
+use crate::console::rows::{Filter, find};
+use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, EditTarget, Target};
-use crate::model::document::Kind;
+use crate::model::document;
 use crossterm::event::{KeyCode, KeyEvent};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -62,6 +62,19 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
         PaletteGo::HoldFleet => {
             holding::toggle(state, &Target::Nothing);
             Vec::new()
+        }
+        PaletteGo::List(kind, words) => travel::list(state, kind, &words),
+        PaletteGo::Columns => {
+            views::choose_columns(state);
+            Vec::new()
+        }
+        PaletteGo::DashSave(name) => views::save(state, &name),
+        PaletteGo::DashOpen(name) => views::open(state, &name),
+        PaletteGo::DashFirst(name) => views::first(state, &name),
+        PaletteGo::DashForget(name) => views::forget(state, &name),
+        PaletteGo::ExportAudit(path) => {
+            let filter = state.pane().filter(|pane| pane.kind == Kind::Audit).map(|pane| pane.filter.clone()).unwrap_or_default();
+            vec![Effect::ExportAudit { wanted: Filter::new(&filter, state.now_ms).wanted(), path }]
         }
         PaletteGo::Report(dispatch) => {
             state.report = None;
@@ -141,6 +154,19 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
             let request = DispatchRequest { swarm: swarm.id.clone(), size: Some(size), ..DispatchRequest::default() };
             item(format!("size {} {size}", find::called(&state.look, swarm)), "plan", PaletteGo::Plan(request))
         }
+        ["dash", "save", name] => item(format!("dash save {name}: keep this list and its filter"), "", PaletteGo::DashSave((*name).into())),
+        ["dash", "default", name] => item(format!("dash default {name}: it opens first"), "", PaletteGo::DashFirst((*name).into())),
+        ["dash", "forget", name] => item(format!("dash forget {name}"), "", PaletteGo::DashForget((*name).into())),
+        ["dash", name] => item(format!("dash {name}"), "saved view", PaletteGo::DashOpen((*name).into())),
+        ["columns"] => item("columns: choose those of this list".into(), "", PaletteGo::Columns),
+        ["audit", "export", _, ..] => {
+            let path = text.trim_start().strip_prefix("audit")?.trim_start().strip_prefix("export")?.trim();
+            item(format!("audit export {path}: what the filter of the audit shows"), "", PaletteGo::ExportAudit(path.into()))
+        }
+        [list, ..] if let Some(kind) = listed(list) => {
+            let words = text.trim_start().strip_prefix(list)?.trim();
+            item(text.trim().into(), "list", PaletteGo::List(kind, words.into()))
+        }
         ["report", number] => {
             let dispatch =
                 state.look.dispatches.iter().find(|dispatch| dispatch.number.to_string() == *number || dispatch.id == *number)?;
@@ -149,6 +175,12 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
         ["theme", name] => item(format!("theme {name}"), "", PaletteGo::Theme((*name).into())),
         _ => None,
     }
+}
+
+/// The list of a name: one with a tab or without.
+fn listed(word: &str) -> Option<Kind> {
+    let tabs = Tab::ALL.into_iter().filter(|tab| *tab != Tab::Dash).map(|tab| tab.slot().kind());
+    tabs.chain(Kind::LISTED).find(|kind| kind.word() == word)
 }
 
 /// Verbs on what the cursor is on, screens, objects, and every verb on every swarm, host and dispatch.
@@ -167,7 +199,18 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         note: format!("{}", number + 1),
         go: PaletteGo::Tab(*tab),
     });
+    let lists = Kind::LISTED.into_iter().map(|kind| PaletteItem {
+        text: kind.word().into(),
+        note: "list".into(),
+        go: PaletteGo::List(kind, String::new()),
+    });
+    let views = state.habits.dashes.iter().map(|dash| PaletteItem {
+        text: format!("dash {}", dash.name),
+        note: if dash.name == state.habits.first { "opens first".into() } else { "saved view".into() },
+        go: PaletteGo::DashOpen(dash.name.clone()),
+    });
     let fixed = [
+        ("columns: choose those of this list", PaletteGo::Columns, Action::Palette),
         ("help", PaletteGo::Help, Action::Help),
         ("mouse: a click selects, or the terminal's own again", PaletteGo::Mouse, Action::Palette),
         ("hold the fleet, or lift that", PaletteGo::HoldFleet, Action::Palette),
@@ -180,7 +223,7 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         note: String::new(),
         go: PaletteGo::Theme((*name).into()),
     });
-    let new = Kind::ALL.into_iter().map(|kind| PaletteItem {
+    let new = document::Kind::ALL.into_iter().map(|kind| PaletteItem {
         text: format!("new {}", kind.word()),
         note: String::new(),
         go: PaletteGo::New(kind),
@@ -191,7 +234,21 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     let ingredients = look.ingredients.iter().map(|ingredient| Target::Ingredient(ingredient.id.clone()));
     let dispatches = look.dispatches.iter().take(50).map(|dispatch| Target::Dispatch(dispatch.id.clone()));
     let builds = look.builds.iter().take(50).map(|build| Target::Build(build.build.id.clone()));
-    let objects: Vec<Target> = swarms.chain(hosts).chain(squads).chain(ingredients).chain(dispatches).chain(builds).collect();
+    let apps = look.apps.iter().map(|app| Target::App(app.name.clone()));
+    let packs = look.buildpacks.iter().map(|pack| Target::Buildpack(pack.name.clone()));
+    let balancers = look.balancers.iter().map(|balancer| Target::Balancer(balancer.name.clone()));
+    let pools = find::pools(look, None).into_iter().map(|(balancer, pool)| Target::Pool(balancer.into(), pool.into()));
+    let objects: Vec<Target> = swarms
+        .chain(hosts)
+        .chain(squads)
+        .chain(ingredients)
+        .chain(apps)
+        .chain(packs)
+        .chain(balancers)
+        .chain(pools)
+        .chain(dispatches)
+        .chain(builds)
+        .collect();
     let acting: Vec<Target> = objects.iter().filter(|target| *target != pointed).cloned().collect();
     let object_items = objects.into_iter().map(move |target| PaletteItem {
         text: find::name(look, &target),
@@ -206,5 +263,5 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     });
     let acts =
         acting.into_iter().flat_map(move |target| verbs_on(&target).into_iter().map(|verb| verb_item(verb, &target)).collect::<Vec<_>>());
-    here.chain(tabs).chain(object_items).chain(fixed).chain(new).chain(themes).chain(acts).chain(procs)
+    here.chain(tabs).chain(lists).chain(views).chain(object_items).chain(fixed).chain(new).chain(themes).chain(acts).chain(procs)
 }

@@ -81,6 +81,7 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
     }
     match (verb, target) {
         ("dispatch", Target::Swarm(id)) if let Some(swarms) = waves::marked(state, id) => waves::ask(state, swarms),
+        ("revert", Target::Version(id, rev)) => super::sheets::revert(state, id, *rev),
         ("hold", target) => holding::toggle(state, target),
         ("lift", target) => holding::lift(state, target),
         ("dispatch", Target::Swarm(id)) => {

@@ -28,14 +28,22 @@ pub fn draw(pen: &mut Pen<'_>, state: &State) -> Option<Position> {
     cursor
 }
 
-/// Beside a wide dash: why the selection is as it is, and what happened to it last.
+/// Beside a wide dash: why the selection is as it is, and what it said last.
 fn why(pen: &mut Pen<'_>, state: &State, area: Rect) {
     let target = state.pointed();
     pen.rule(Rect { height: 1, ..area }, "WHY", "", false);
     if target == Target::Nothing {
         return;
     }
-    let inside = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let mut inside = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    if let Some(log) = &state.peek.log {
+        // Below: what it said last.
+        let height = inside.height / 2;
+        let below = Rect { y: inside.bottom() - height, height, ..inside };
+        inside.height -= height;
+        pen.rule(Rect { height: below.height.min(1), ..below }, "LOG", "l opens it", false);
+        super::log::beside(pen, Rect { y: below.y + 1, height: below.height.saturating_sub(1), ..below }, log);
+    }
     let mut y = inside.y;
     for line in describe::lines(state, TextKind::Why, &target) {
         for part in super::footer::wrap(&line.text, usize::from(inside.width.max(1))) {

@@ -19,16 +19,16 @@ pub struct Line {
     pub text: String,
 }
 
-fn line(text: impl Into<String>) -> Line {
+pub(super) fn line(text: impl Into<String>) -> Line {
     Line { role: Role::Text, text: text.into() }
 }
-fn title(text: &str) -> Line {
+pub(super) fn title(text: &str) -> Line {
     Line { role: Role::Title, text: text.into() }
 }
-fn fact(name: &str, value: impl AsRef<str>) -> Line {
+pub(super) fn fact(name: &str, value: impl AsRef<str>) -> Line {
     line(format!("  {name:<14}{}", or_dash(value.as_ref())))
 }
-fn wrong(text: impl Into<String>) -> Line {
+pub(super) fn wrong(text: impl Into<String>) -> Line {
     Line { role: Role::Wrong, text: format!("! {}", text.into()) }
 }
 
@@ -92,15 +92,15 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (_, Target::Swarm(id)) => find::swarm(look, id).map(|swarm| swarm_lines(look, now, swarm)).unwrap_or_default(),
         (_, Target::Proc(host, name)) => find::proc(look, host, name).map(proc_lines).unwrap_or_default(),
         (_, Target::Host(name)) => host_lines(look, now, name),
-        (_, Target::Squad(name)) => squad_lines(look, name),
+        (_, Target::Squad(name)) => squad_lines(look, now, name),
         (_, Target::Build(id)) => build_lines(look, id),
         (_, Target::Dispatch(id)) => dispatch_lines(look, id),
         (_, Target::Ingredient(id)) => ingredient_lines(look, now, id),
         (_, Target::Event(seq)) => event_lines(look, *seq),
         (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(state, stray)).unwrap_or_default(),
-        (_, Target::Strays | Target::Nothing) => Vec::new(),
+        (_, other) => super::describe_lists::lines(state, other),
     };
-    let names = find::aliases(look, target);
+    let names = if matches!(target, Target::Audit(_)) { Vec::new() } else { find::aliases(look, target) };
     let last: Vec<_> =
         look.events.iter().filter(|event| names.iter().any(|name| event.place == *name || event.run == *name)).take(12).collect();
     if !last.is_empty() && !matches!(target, Target::Event(_)) {
@@ -244,7 +244,7 @@ fn swarm_lines(look: &Look, now: i64, swarm: &SwarmLook) -> Vec<Line> {
 }
 
 /// Host by host: what it holds, and what of it is not as it should be.
-fn pool_lines(seen: &PoolSeen) -> Vec<Line> {
+pub(super) fn pool_lines(seen: &PoolSeen) -> Vec<Line> {
     let mut lines = Vec::new();
     for host in &seen.hosts {
         let state = match (&host.away, &host.owed) {
@@ -349,15 +349,36 @@ fn host_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
         fact("builds", format!("{} held", host.builds.len())),
         fact("installation", host.installation.clone().unwrap_or_default()),
         line(""),
-        title(&format!("PROCS {}", host.procs.len())),
     ]);
+    if let Some(debts) = look.lists.debts.get(name) {
+        lines.push(title(&format!("OWED TO IT {}", debts.len())));
+        lines.extend(debts.iter().map(|(number, debt)| wrong(format!("dispatch {number}: {}", debt.what))));
+        lines.push(line(""));
+    }
+    lines.push(title(&format!("PROCS {}", host.procs.len())));
     lines.extend(host.procs.iter().map(|proc| line(format!("  {:<9} {:<8} {}", proc.state.word(), proc.owner.word(), proc.name))));
     lines
 }
 
-fn squad_lines(look: &Look, name: &str) -> Vec<Line> {
-    let mut lines = vec![title(name)];
-    lines.extend(look.hosts.iter().filter(|host| host.squad == name).map(|host| line(format!("  {:<20} {}", host.name, host.address))));
+fn squad_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
+    let known = look.hosts.iter().filter(|host| host.squad == name).map(|host| (host.name.as_str(), host.address.as_str()));
+    let seen = look.world.hosts.values().filter(|host| host.squad == name).map(|host| (host.name.as_str(), host.address.as_str()));
+    let hosts: std::collections::BTreeMap<&str, &str> = seen.chain(known).collect();
+    let saved = look.squads.iter().find(|squad| squad.name == name).and_then(|squad| look.lists.saved.get(squad.id.as_ref()?));
+    let mut lines = vec![
+        title(name),
+        fact("saved", saved.map(|saved| format!("by {} {} ago", or_dash(&saved.who), age(now, saved.at_ms))).unwrap_or_default()),
+        line(""),
+        title(&format!("HOSTS {}", hosts.len())),
+    ];
+    lines.extend(hosts.iter().map(|(host, address)| {
+        let state = find::host(look, host).map_or("not asked", |seen| crate::console::rows::cells::host_state(seen).1);
+        line(format!("  {state:<12} {host:<20} {address}"))
+    }));
+    let swarms: Vec<_> = look.swarms.iter().filter(|swarm| swarm.squad == name).collect();
+    lines.push(line(""));
+    lines.push(title(&format!("SWARMS {}", swarms.len())));
+    lines.extend(swarms.iter().map(|swarm| line(format!("  {:<9} {}/{}  {}", swarm.state.word(), swarm.ready, swarm.size, swarm.short))));
     lines
 }
 

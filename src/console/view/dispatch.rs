@@ -8,14 +8,14 @@ use crate::console::rows::text::{clock, span};
 use crate::console::state::{Kind, Pane, State};
 use crate::console::theme::Role;
 use crate::deck::look::Target;
-use crate::model::record::{Dispatch, Outcome, Phase, StepState};
+use crate::model::record::{Dispatch, Event, Outcome, Phase, StepState};
 use ratatui::layout::{Position, Rect};
 
 /// Draws it.
 pub fn draw(pen: &mut Pen<'_>, state: &State, id: &str, pane: &Pane) -> Option<Position> {
     let Some(dispatch) = find::dispatch(&state.look, id) else {
         header::draw(pen, state, "DISPATCH");
-        pen.text(pen.area.x + 1, pen.area.y + 2, pen.area.width, "~ starting", Role::Moving);
+        pen.text(pen.area.x + 1, pen.area.y + 2, pen.area.width, "~ reading", Role::Moving);
         return None;
     };
     let short = dispatch.swarm.split('@').next().unwrap_or_default();
@@ -38,12 +38,18 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, id: &str, pane: &Pane) -> Option<P
     pen.right(body.x, body.y, body.width.saturating_sub(2), &format!("  {said}"), crate::console::rows::cells::role_of(glyph));
     pen.text(body.x + 1, body.y + 2, body.width.saturating_sub(1), &phases(dispatch), Role::Text);
     let table_at = Rect { y: body.y + 3, height: body.height.saturating_sub(3), ..body };
-    table::names(pen, Rect { height: table_at.height.min(1), ..table_at }, Kind::Places);
+    table::names(pen, Rect { height: table_at.height.min(1), ..table_at }, Kind::Places, &state.habits);
     let mut notes = notes(dispatch, usize::from(body.width.saturating_sub(7).max(1)));
     if let Some(waiting) = state.look.waits.get(id).filter(|_| dispatch.outcome.is_none()) {
         notes.insert(0, ("WAIT", waiting.line(state.now_ms), Role::Moving));
     }
-    let lines = if body.height > 34 { 12 } else { 5.min(body.height / 4) };
+    let lines = if state.zoom {
+        body.height
+    } else if body.height > 34 {
+        12
+    } else {
+        5.min(body.height / 4)
+    };
     let hosts = (pane.order.len() as u16).max(1).min(table_at.height.saturating_sub(1 + notes.len() as u16 + lines + 3).max(2));
     let rows = Rect { y: table_at.y + 1, height: hosts.min(table_at.height.saturating_sub(1)), ..table_at };
     // The pane scrolls by the height of a whole screen; here its window is smaller.
@@ -156,10 +162,13 @@ fn last_lines(pen: &mut Pen<'_>, state: &State, dispatch: &Dispatch, area: Rect,
     };
     pen.rule(Rect { height: 1, ..area }, &format!("LAST LINES  {}", host.unwrap_or("all hosts")), "", false);
     let room = usize::from(area.height - 1);
-    let lines: Vec<_> = state
-        .look
-        .events
-        .iter()
+    // Of one of the past all events are there, whether among the newest or not.
+    let all: Vec<&Event> = match state.look.lists.past.get(&dispatch.id) {
+        Some(events) => events.iter().rev().collect(),
+        None => state.look.events.iter().collect(),
+    };
+    let lines: Vec<_> = all
+        .into_iter()
         .filter(|event| {
             (event.run == dispatch.id || event.run == dispatch.number.to_string())
                 && host.is_none_or(|host| event.place == host || event.what.contains(host))

@@ -75,6 +75,41 @@ fn keys(state: &State) -> String {
             (Action::Palette, "go"),
             (Action::NextPane, "pane"),
         ]),
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Versions => {
+            "enter what it changed  = against now  space space = compare  y text  .b back to it  esc back".into()
+        }
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Releases => {
+            "enter open  = against what runs  space space = compare  y all of it  / filter  esc back".into()
+        }
+        Some(Layer::List { pane, .. })
+            if matches!(
+                pane.kind,
+                Kind::Apps
+                    | Kind::Buildpacks
+                    | Kind::Squads
+                    | Kind::Balancers
+                    | Kind::Pools
+                    | Kind::Nodes
+                    | Kind::Waves
+                    | Kind::Holds
+                    | Kind::Members
+                    | Kind::Uptests
+            ) =>
+        {
+            written(&[
+                (Action::In, "open"),
+                (Action::Describe, "describe"),
+                (Action::Yaml, "YAML"),
+                (Action::Menu, "act"),
+                (Action::Filter, "filter"),
+                (Action::Palette, "go"),
+                (Action::Back, "before"),
+                (Action::Out, "back"),
+            ])
+        }
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Audit => {
+            "enter open  / type:edit user:op1 app:shop since:2d until:9:00  : audit export FILE  esc back".into()
+        }
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Events => {
             written(&[(Action::In, "open"), (Action::Filter, "filter"), (Action::Palette, "go"), (Action::Out, "back")])
         }
@@ -88,6 +123,20 @@ fn keys(state: &State) -> String {
             (Action::Palette, "go"),
             (Action::Out, "back"),
         ]),
+        Some(Layer::Sheet(sheet)) => {
+            let back = if matches!(sheet.target, crate::deck::look::Target::Version(..)) { ".b back to it  " } else { "" };
+            format!(
+                "{back}{}",
+                written(&[
+                    (Action::Down, "down"),
+                    (Action::Up, "up"),
+                    (Action::Copy, "copy all"),
+                    (Action::Back, "before"),
+                    (Action::Out, "back")
+                ])
+            )
+        }
+        Some(Layer::Columns(_)) => "space shows or hides  left right move it  * all as at first  enter keep  esc cancel".into(),
         Some(Layer::Text { .. }) => written(&[
             (Action::Down, "down"),
             (Action::Up, "up"),
@@ -124,8 +173,8 @@ fn keys(state: &State) -> String {
             written(&items)
         }
         Some(Layer::Menu { .. }) => "letter or enter does it  esc cancel".into(),
-        Some(Layer::Palette(_)) => "type to find, or: apply PATH  dispatch NAME VERSION  size NAME N  report N".into(),
-        Some(Layer::Filter { .. }) => "enter keep  esc undo    text  !x  ~x  state:fatal  host:web*".into(),
+        Some(Layer::Palette(_)) => "type to find, or: releases NAME  audit  columns  dash save NAME  report N".into(),
+        Some(Layer::Filter { .. }) => "enter keep  esc undo   text !x ~x state:fatal host:web* app: squad: user: since:2h".into(),
         Some(Layer::Ask(_)) => "tab next field  enter go on (shows the plan or asks first)  esc cancel".into(),
         Some(Layer::Question(_)) => "enter answer  esc no answer".into(),
         Some(Layer::Confirm(_)) => "tab choose  enter press  y yes  n no  esc cancel".into(),
@@ -136,6 +185,7 @@ fn keys(state: &State) -> String {
         state.layers.last(),
         Some(
             Layer::Menu { .. }
+                | Layer::Columns(_)
                 | Layer::Palette(_)
                 | Layer::Filter { .. }
                 | Layer::Ask(_)

@@ -49,6 +49,9 @@ pub fn dash(state: &State) -> Vec<(Slot, Rect)> {
     let middle_at = Rect { y: body.y + needs, height: middle, ..body };
     let latest_at = Rect { y: body.y + needs + middle, height: latest, ..body };
     let mut panes = vec![(Slot::Needs, needs_at)];
+    if state.zoom && panes_of(wide, latest).contains(&state.focus) {
+        return vec![(state.focus, body)];
+    }
     if wide {
         let (left, why) = (42, why_width(width));
         let swarms = (middle * 3 / 5).max(3);
@@ -64,6 +67,18 @@ pub fn dash(state: &State) -> Vec<(Slot, Rect)> {
         panes.push((Slot::Latest, latest_at));
     }
     panes
+}
+
+/// The panes that a dash has.
+fn panes_of(wide: bool, latest: u16) -> Vec<Slot> {
+    let all = [Slot::Needs, Slot::DashHosts, Slot::DashSwarms, Slot::DashProcs, Slot::Latest];
+    all.into_iter()
+        .filter(|slot| match slot {
+            Slot::DashHosts | Slot::DashProcs => wide,
+            Slot::Latest => latest > 0,
+            _ => true,
+        })
+        .collect()
 }
 
 fn why_width(width: u16) -> u16 {
@@ -118,10 +133,14 @@ pub fn clamp_text(state: &mut State) {
     let rows = screen_rows(state.size);
     let lines = match state.layers.last() {
         Some(Layer::Text { kind, target, .. }) => describe::lines(state, *kind, target).len(),
+        Some(Layer::Sheet(sheet)) => sheet.lines.as_ref().and_then(|lines| lines.as_ref().ok()).map_or(0, Vec::len),
         Some(Layer::Help { .. }) => overlay::help_lines().len(),
         _ => return,
     };
-    if let Some(Layer::Text { top, .. } | Layer::Help { top }) = state.layers.last_mut() {
-        *top = (*top).min(lines.saturating_sub(rows));
+    let most = lines.saturating_sub(rows);
+    match state.layers.last_mut() {
+        Some(Layer::Text { top, .. } | Layer::Help { top }) => *top = (*top).min(most),
+        Some(Layer::Sheet(sheet)) => sheet.top = sheet.top.min(most),
+        _ => {}
     }
 }

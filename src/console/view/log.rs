@@ -39,6 +39,20 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, log: &LogLayer) -> Option<Position
     None
 }
 
+/// The end of a log, beside something else.
+pub fn beside(pen: &mut Pen<'_>, area: Rect, log: &LogLayer) {
+    if log.lines.is_empty() {
+        let (text, role) = match &log.fault {
+            Some(fault) => (fault.line(), Role::Wrong),
+            None if log.ended => ("it says nothing".to_string(), Role::Dim),
+            None => ("nothing yet".to_string(), Role::Dim),
+        };
+        pen.text(area.x, area.y, area.width, &text, role);
+    } else {
+        from_the_end(pen, area, log, from_width(log));
+    }
+}
+
 /// What the title line says of it.
 fn facts(log: &LogLayer) -> Vec<String> {
     let mut facts = vec![format!("{} lines", count(log.lines.len() as i64))];

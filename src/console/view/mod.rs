@@ -3,6 +3,7 @@
 mod ansi;
 mod dash;
 mod describe;
+mod describe_lists;
 mod dispatch;
 mod footer;
 mod header;
@@ -11,6 +12,7 @@ mod log;
 mod overlay;
 mod pen;
 mod plan;
+mod sheet;
 mod table;
 mod welcome;
 
@@ -35,6 +37,7 @@ pub fn view(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
             table::framed(&mut pen, layout::body(area), state, pane, true)
         }
         Some(Layer::Text { kind, target, top }) => describe::draw(&mut pen, state, *kind, target, *top),
+        Some(Layer::Sheet(sheet)) => sheet::draw(&mut pen, state, sheet),
         Some(Layer::Plan(plan)) => plan::draw(&mut pen, state, plan),
         Some(Layer::Dispatch { id, pane }) => dispatch::draw(&mut pen, state, id, pane),
         Some(Layer::Log(log)) => log::draw(&mut pen, state, log),

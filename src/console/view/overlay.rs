@@ -3,7 +3,7 @@
 use super::Pen;
 use crate::console::keys::{BINDINGS, Where};
 use crate::console::rows::find;
-use crate::console::state::{Ask, Confirm, Field, HostQuestion, Layer, Palette, State, verbs_on};
+use crate::console::state::{Ask, Columns, Confirm, Field, HostQuestion, Layer, Palette, State, verbs_on};
 use crate::console::theme::Role;
 use crate::deck::verbs::{Danger, VERBS};
 use crate::model::shown::shown;
@@ -12,6 +12,7 @@ use ratatui::layout::{Position, Rect};
 /// Draws one layer; answers where the cursor belongs, if it is here.
 pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position> {
     match layer {
+        Layer::Columns(columns) => self::columns(pen, columns),
         Layer::Menu { target, cursor } => menu(pen, state, target, *cursor),
         Layer::Palette(palette) => self::palette(pen, palette),
         Layer::Filter { field, .. } => {
@@ -62,6 +63,26 @@ fn menu(pen: &mut Pen<'_>, state: &State, target: &crate::deck::look::Target, cu
             if verb.danger == Danger::High { Role::Wrong } else { Role::Text },
         );
         if number == cursor {
+            pen.lay(Rect { y, height: 1, ..inside }, Role::Selection);
+            pen.text(inside.x, y, 1, ">", Role::Selection);
+            at = Some(Position::new(inside.x, y));
+        }
+    }
+    at
+}
+
+/// The columns of a list, each with its tick.
+fn columns(pen: &mut Pen<'_>, layer: &Columns) -> Option<Position> {
+    let all = crate::console::rows::columns(layer.kind);
+    let area = middle(pen, 34, layer.rows.len() as u16);
+    let inside = pen.frame(area, &format!("columns of {}", layer.kind.word()));
+    let top = (layer.cursor + 1).saturating_sub(usize::from(inside.height.max(1)));
+    let mut at = None;
+    for (y, (number, (column, shown))) in (inside.y..inside.bottom()).zip(layer.rows.iter().enumerate().skip(top)) {
+        let title = all.get(*column).map_or("", |column| column.title);
+        let tick = if *shown { "[x]" } else { "[ ]" };
+        pen.text(inside.x, y, inside.width, &format!("  {tick} {title}"), if *shown { Role::Text } else { Role::Dim });
+        if number == layer.cursor {
             pen.lay(Rect { y, height: 1, ..inside }, Role::Selection);
             pen.text(inside.x, y, 1, ">", Role::Selection);
             at = Some(Position::new(inside.x, y));
@@ -125,7 +146,12 @@ pub fn help_lines() -> Vec<(Role, String)> {
     }
     lines.push((Role::Text, String::new()));
     lines.push((Role::Title, "GLYPHS  * ok  ~ moving  ! wrong  ? not seen  o off  . note  > cursor  + marked".into()));
-    lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  - all must hold".into()));
+    lines.push((
+        Role::Title,
+        "LISTS   :apps :buildpacks :squads :releases [SWARM] :balancers :pools :uptests :holds :waves :audit  :columns".into(),
+    ));
+    lines.push((Role::Title, "VIEWS   :dash save NAME  :dash NAME  :dash default NAME (opens first)  :dash forget NAME".into()));
+    lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  app:  squad:  swarm:  version:  user:  type:  since:2h  until:9:00  - all must hold".into()));
     lines
 }
 

@@ -2,26 +2,16 @@
 
 use super::{Pen, layout};
 use crate::console::rows::text::count;
-use crate::console::rows::{Cells, cells, columns, fit};
+use crate::console::rows::{Cells, cells, chosen, columns, fit};
 use crate::console::state::{Kind, Pane, Sort, State};
 use crate::console::theme::Role;
+use crate::deck::habits::Habits;
 use ratatui::layout::{Position, Rect};
 
 /// A list with its rule and column names; answers where the cursor is.
 pub fn framed(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focused: bool) -> Option<Position> {
-    let name = match pane.kind {
-        Kind::Needs => "NEEDS YOU",
-        Kind::Swarms => "SWARMS",
-        Kind::Hosts => "HOSTS",
-        Kind::Procs => "PROCS",
-        Kind::Builds => "BUILDS",
-        Kind::Dispatches => "DISPATCHES",
-        Kind::Ingredients => "INGREDIENTS",
-        Kind::Events => "EVENTS",
-        Kind::Strays => "STRAYS",
-        Kind::Places => "HOSTS",
-    };
-    framed_as(pen, area, state, pane, focused, name)
+    let name = pane.kind.word().to_uppercase();
+    framed_as(pen, area, state, pane, focused, &name)
 }
 
 /// [`framed`] under a name of one's own.
@@ -63,10 +53,12 @@ pub fn framed_as(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focu
                 (filter, true) => format!("{filter} + trouble"),
             };
             let sort = match pane.sort {
+                Sort::Trouble if is_newest_first(pane.kind) => "NEWEST",
                 Sort::Trouble => "TROUBLE",
-                Sort::Column(column) => columns(pane.kind).get(column).map_or("TROUBLE", |column| column.title),
+                Sort::Column { column, .. } => columns(pane.kind).get(column).map_or("TROUBLE", |column| column.title),
             };
-            format!("filter {filter} - sort {sort}")
+            let way = if matches!(pane.sort, Sort::Column { down: true, .. }) { " down" } else { "" };
+            format!("filter {filter} - sort {sort}{way}")
         }
     };
     pen.rule(
@@ -77,10 +69,15 @@ pub fn framed_as(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focu
     );
     let mut rows = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if layout::head(pane.kind) == 2 && rows.height > 0 {
-        names(pen, rows, pane.kind);
+        names(pen, rows, pane.kind, &state.habits);
         rows = Rect { y: rows.y + 1, height: rows.height - 1, ..rows };
     }
     self::rows(pen, rows, state, pane, focused)
+}
+
+/// Lists of what was, and of what is under way.
+fn is_newest_first(kind: Kind) -> bool {
+    matches!(kind, Kind::Builds | Kind::Releases | Kind::Uptests | Kind::Holds | Kind::Waves | Kind::Audit | Kind::Versions | Kind::Events)
 }
 
 fn prefix(kind: Kind) -> u16 {
@@ -88,9 +85,9 @@ fn prefix(kind: Kind) -> u16 {
 }
 
 /// The line of column names.
-pub fn names(pen: &mut Pen<'_>, area: Rect, kind: Kind) {
+pub fn names(pen: &mut Pen<'_>, area: Rect, kind: Kind, habits: &Habits) {
     let inset = prefix(kind);
-    for (number, x, width) in fit(columns(kind), area.width.saturating_sub(inset)) {
+    for (number, x, width) in fit(&chosen(kind, habits), area.width.saturating_sub(inset)) {
         let Some(column) = columns(kind).get(number) else { continue };
         let x = area.x + inset + x;
         if column.right {
@@ -113,11 +110,11 @@ pub fn rows(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focused: 
         pen.text(area.x + 3, area.y, area.width.saturating_sub(3), text, Role::Dim);
     }
     let inset = prefix(pane.kind);
-    let placed = fit(columns(pane.kind), area.width.saturating_sub(inset));
+    let placed = fit(&chosen(pane.kind, &state.habits), area.width.saturating_sub(inset));
     let at = pane.at();
     for (number, id) in pane.order.iter().enumerate().skip(pane.top).take(usize::from(area.height)) {
         let y = area.y + (number - pane.top) as u16;
-        let Some(row) = cells(&state.look, state.now_ms, pane.kind, &pane.scope, id) else { continue };
+        let Some(row) = cells(&state.look, state.now_ms, pane, id) else { continue };
         let marked = state.marks.contains(&id.0);
         draw_row(pen, Rect { y, height: 1, ..area }, pane.kind, &placed, &row, marked);
         if focused && at == Some(number) {
@@ -153,10 +150,10 @@ fn draw_row(pen: &mut Pen<'_>, area: Rect, kind: Kind, placed: &[(usize, u16, u1
         };
         let x = area.x + inset + x;
         if column.right {
-            pen.right(x, area.y, *width, text, Role::Dim);
+            pen.right(x, area.y, *width, &text.text, Role::Dim);
         } else {
             let gap = u16::from(place + 1 < placed.len());
-            pen.text(x, area.y, width.saturating_sub(gap), text, role);
+            pen.text(x, area.y, width.saturating_sub(gap), &text.text, role);
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum On {
     App,
     Buildpack,
     Balancer,
+    /// A version of what was written down.
+    Version,
     /// The fleet as a whole.
     Fleet,
 }
@@ -132,6 +134,13 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "promote", title: "promote the canary: the other procs follow", key: Some('m'), on: On::Dispatch, danger: Danger::Middle },
     Verb { id: "wait", title: "wait 5m longer for a host that does not answer", key: Some('w'), on: On::Dispatch, danger: Danger::Low },
     Verb { id: "go-on", title: "go on without a host that does not answer", key: Some('o'), on: On::Dispatch, danger: Danger::Middle },
+    Verb {
+        id: "revert",
+        title: "write it down again as it was then; live when it is dispatched",
+        key: Some('b'),
+        on: On::Version,
+        danger: Danger::Low,
+    },
     Verb { id: "resume", title: "carry an interrupted dispatch on", key: Some('y'), on: On::Dispatch, danger: Danger::Middle },
 ];
 
