@@ -117,6 +117,8 @@ pub enum Effect {
         text: Option<Secret>,
     },
     OpenEditor(EditTarget),
+    /// Reads again what the open editor edits: somebody else saved it.
+    ReadAgain(EditTarget),
     SaveEditor {
         target: EditTarget,
         text: String,
@@ -250,6 +252,7 @@ impl Effect {
             | Effect::Uptest { .. }
             | Effect::Answer { .. }
             | Effect::OpenEditor(_)
+            | Effect::ReadAgain(_)
             | Effect::TrySave { .. }
             | Effect::SaveDraft { .. }
             | Effect::ExternalEditor { .. }

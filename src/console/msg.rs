@@ -116,6 +116,8 @@ pub enum Msg {
         document: Box<Result<EditDocument>>,
         draft: Option<(Draft, i64)>,
     },
+    /// The document of an open editor as it is saved now.
+    ReadAgain(Box<Result<EditDocument>>),
     /// What saving would mean, or why it cannot be.
     Tried {
         target: EditTarget,

@@ -60,10 +60,12 @@ async fn edit_with(command: &str, place: &Path, text: &str) -> Result<Edited> {
         .map_err(cannot)?;
     let file = directory.path().join("text.yaml");
     write_private(&file, text).map_err(cannot)?;
-    // As git does it: the variable is a command line of a shell, the file its last word.
+    // As git does it: the variable is a command line of a shell, the file its last word. The shell gives its place to one plain
+    // command, so that what is told to end is the editor.
+    let exec = if command.contains(['=', ';', '|', '&']) { "" } else { "exec " };
     let mut child = tokio::process::Command::new("sh")
         .arg("-c")
-        .arg(format!("{command} \"$@\""))
+        .arg(format!("{exec}{command} \"$@\""))
         .arg(command)
         .arg(&file)
         .kill_on_drop(true)

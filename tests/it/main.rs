@@ -9,6 +9,7 @@ mod boundaries;
 mod console;
 mod crash;
 mod demo;
+mod edit;
 mod ends;
 mod faults;
 mod fixtures;

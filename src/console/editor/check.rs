@@ -69,7 +69,10 @@ pub fn check(text: &str, document: &EditDocument, clashes: &[(Clash, String)], s
         Err(error) => {
             // A tab in the indentation is the likelier cause, and has a fix.
             if !found.iter().any(|p| p.line == error.line) {
-                let what = error.what.split(" at byte").next().unwrap_or("").to_string();
+                let what = match error.what.split(" at byte").next().unwrap_or("") {
+                    "simple key expected ':'" | "simple key expect ':'" => "a key and its value need a ':' between them".to_string(),
+                    other => other.to_string(),
+                };
                 found.push(problem(error.line, error.column, Severity::Error, &what, None));
             }
             None
@@ -186,15 +189,14 @@ fn env_values(root: &Node, text: &str, found: &mut Vec<Problem>) {
 /// Keys that somebody else saved too, with another value.
 fn clashed(text: &str, root: &Node, clashes: &[(Clash, String)], secrets: &Secrets, found: &mut Vec<Problem>) {
     for (clash, who) in clashes {
-        let path: Vec<&str> = clash.path.iter().map(String::as_str).collect();
-        let Some((above, name)) = path.split_last().map(|(name, above)| (root.nearest(above), name)) else { continue };
-        let secret = path.iter().any(|part| secrets.is_secret_key(part));
-        let dotted = path.join(".");
-        let Some((key, value)) = above.entry(name) else {
-            let text = format!("{who} changed {dotted} here, which this text took away; saving takes theirs away too");
-            found.push(problem(above.line, above.column, Severity::Warning, &text, None));
+        let secret = clash.path.iter().any(|part| secrets.is_secret_key(part));
+        let (dotted, name) = (clash.dotted(), clash.path.last().map_or("", String::as_str));
+        let Some(found_at) = super::join::find(text, root, &clash.path) else {
+            let text = format!("{who} changed {dotted} too, in another way than this text; saving keeps yours");
+            found.push(problem(1, 1, Severity::Warning, &text, None));
             continue;
         };
+        let value = found_at.value;
         let theirs = clash.theirs.as_ref().map(|value| written(value).unwrap_or_else(|| "something else".into()));
         let (says, fix) = match &theirs {
             None => (format!("{who} took {dotted} away here; saving keeps yours"), None),
@@ -207,7 +209,8 @@ fn clashed(text: &str, root: &Node, clashes: &[(Clash, String)], secrets: &Secre
             }
         };
         let says = if fix.is_none() { says.replace(", ^t takes theirs", "") } else { says };
-        found.push(problem(key.line, value.column, Severity::Warning, &says, fix));
+        let column = if value.line == found_at.line { value.column } else { found_at.column };
+        found.push(problem(found_at.line, column, Severity::Warning, &says, fix));
     }
 }
 
@@ -250,6 +253,7 @@ mod tests {
         assert_eq!(problems("A: [1, 2]\nB: yes\nC: {x: 1}\n", true).len(), 2);
         let list = problems("- a\n", false);
         assert!(list.len() == 1 && list[0].starts_with("1:1 ") && list[0].contains("mapping"), "{list:?}");
+        assert_eq!(problems("a: 1\nb\nc: 2\n", false), ["2:1 a key and its value need a ':' between them"]);
         let syntax = problems("a: [1\nb: 2\n", false);
         assert!(
             syntax.len() == 1 && (syntax[0].starts_with("2:") || syntax[0].starts_with("3:") || syntax[0].starts_with("1:")),

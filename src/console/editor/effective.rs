@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A key of the effective view; values are masked and safe to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Row {
     /// Dotted for nested keys.
     pub key: String,
@@ -49,8 +49,28 @@ pub fn effective(mine: &Mapping, document: &EditDocument, secrets: &Secrets) -> 
     for part in [None].into_iter().chain(inner.iter().copied().map(Some)) {
         section(mine, document, secrets, part, inner, &mut rows);
     }
+    if document.target.whole() == Some(Object::Squad) {
+        inherited(mine, secrets, &mut rows);
+    }
     rows.sort_by(|a, b| a.key.cmp(&b.key));
     rows
+}
+
+/// What the hosts of a squad have from its defaults, and what of these they hide.
+fn inherited(mine: &Mapping, secrets: &Secrets, rows: &mut Vec<Row>) {
+    let Some(defaults) = mine.get("defaults").and_then(Value::as_object) else { return };
+    let hosts = mine.get("hosts").and_then(named_items).unwrap_or_default();
+    for (host, own) in &hosts {
+        flatten(defaults, &mut vec!["hosts".into(), host.clone()], &mut |path, value| {
+            let (key, text) = (shown(&path.join(".")), masked(path, value, secrets));
+            match rows.iter_mut().find(|row| row.key == key) {
+                Some(row) => row.hides.push((text, "defaults".into())),
+                // A mapping is taken whole, from one or the other.
+                None if path.get(2).is_some_and(|name| own.get(name).is_some()) => {}
+                None => rows.push(Row { key, value: text, from: "defaults".into(), ..Row::default() }),
+            }
+        });
+    }
 }
 
 /// The rows of one part: config, env, or (none) all that is in neither.
@@ -230,6 +250,32 @@ mod tests {
         assert_eq!(host.hides, [("db1".to_string(), "ingr db".to_string())]);
         // The swarm's own mapping replaces the ingredient's whole: feature.tax goes away.
         assert!(text.contains(&"feature.tax -  true <".to_string()), "{text:#?}");
+    }
+
+    #[test]
+    fn a_host_has_what_its_squad_gives_it() {
+        let mut document = document();
+        document.target = EditTarget::Whole(Object::Squad, "q1".into());
+        (document.below, document.running) = (Vec::new(), Mapping::new());
+        let mine = map(
+            json!({"name": "web", "defaults": {"user": "deploy", "port": 22}, "hosts": [{"name": "web01", "port": 2222}, {"name": "web02"}]}),
+        );
+        let rows = effective(&mine, &document, &Secrets::default());
+        let told: Vec<String> = rows
+            .iter()
+            .filter(|row| row.key.starts_with("hosts"))
+            .map(|r| format!("{} {} {} {:?}", r.key, r.value, r.from, r.hides))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "hosts.web01.port 2222 this [(\"22\", \"defaults\")]",
+                "hosts.web01.user deploy defaults []",
+                "hosts.web02.name web02 this []",
+                "hosts.web02.port 22 defaults []",
+                "hosts.web02.user deploy defaults []",
+            ]
+        );
     }
 
     fn config() -> impl Strategy<Value = Value> {

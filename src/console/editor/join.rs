@@ -64,52 +64,94 @@ pub fn join(base: &str, theirs: &str, ours: &str) -> Option<Joined> {
     Some(joined)
 }
 
-/// Paths whose values differ; inside mappings that both have, key by key.
+/// Paths whose values differ; inside mappings that both have, key by key; in lists of things with names, name by name.
 fn changed(old: &Mapping, new: &Mapping) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     let keys = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key)));
     for key in keys {
+        let mut inside = |paths: Vec<Vec<String>>| all.extend(paths.into_iter().map(|path| [vec![key.clone()], path].concat()));
         match (old.get(key), new.get(key)) {
             (before, after) if before == after => {}
             (Some(Value::Object(before)), Some(Value::Object(after))) if !before.is_empty() && !after.is_empty() => {
-                all.extend(changed(before, after).into_iter().map(|path| [vec![key.clone()], path].concat()));
+                inside(changed(before, after));
             }
-            _ => all.push(vec![key.clone()]),
+            (Some(Value::Array(before)), Some(Value::Array(after))) => match items_changed(before, after) {
+                Some(names) => inside(names.into_iter().map(|name| vec![name]).collect()),
+                None => inside(vec![Vec::new()]),
+            },
+            _ => inside(vec![Vec::new()]),
         }
     }
     all
 }
 
-fn get<'m>(mapping: &'m Mapping, path: &[String]) -> Option<&'m Value> {
-    let (last, above) = path.split_last()?;
-    above.iter().try_fold(mapping, |here, part| here.get(part)?.as_object())?.get(last)
+/// The names of the items that differ; none where a list has items without names, or its order is what changed.
+fn items_changed(before: &[Value], after: &[Value]) -> Option<Vec<String>> {
+    let names = |items: &[Value]| -> Option<Vec<String>> {
+        let names: Vec<String> = items.iter().map(|item| name_of(item).map(str::to_string)).collect::<Option<_>>()?;
+        let unique: std::collections::BTreeSet<&String> = names.iter().collect();
+        (!names.is_empty() && unique.len() == names.len()).then_some(names)
+    };
+    let (old, new) = (names(before)?, names(after)?);
+    let kept: Vec<&String> = old.iter().filter(|name| new.contains(name)).collect();
+    let stay: Vec<&String> = new.iter().filter(|name| old.contains(name)).collect();
+    if kept != stay {
+        return None;
+    }
+    let all = old.iter().chain(new.iter().filter(|name| !old.contains(name)));
+    let of = |items: &[Value], name: &String| items.iter().find(|item| name_of(item) == Some(name.as_str())).cloned();
+    let differing: Vec<String> = all.filter(|name| of(before, name) != of(after, name)).cloned().collect();
+    (!differing.is_empty()).then_some(differing)
 }
 
-/// A mapping with another value at a path; none where what is above it is no mapping.
+fn name_of(item: &Value) -> Option<&str> {
+    item.as_object()?.get("name")?.as_str()
+}
+
+fn get<'m>(mapping: &'m Mapping, path: &[String]) -> Option<&'m Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(mapping.get(first)?, |here, part| match here {
+        Value::Object(inner) => inner.get(part),
+        Value::Array(items) => items.iter().find(|item| name_of(item) == Some(part.as_str())),
+        _ => None,
+    })
+}
+
+/// A mapping with another value at a path; none where what is above it can hold none.
 fn with(mapping: &Mapping, path: &[String], value: Option<&Value>) -> Option<Mapping> {
-    let mut out = mapping.clone();
+    let mut out = Value::Object(mapping.clone());
     let (last, above) = path.split_last()?;
-    let here = above.iter().try_fold(&mut out, |here, part| here.get_mut(part)?.as_object_mut())?;
-    match value {
-        Some(value) => here.insert(last.clone(), value.clone()),
-        None => here.shift_remove(last),
-    };
-    Some(out)
+    let here = above.iter().try_fold(&mut out, |here, part| match here {
+        Value::Object(inner) => inner.get_mut(part),
+        Value::Array(items) => items.iter_mut().find(|item| name_of(item) == Some(part.as_str())),
+        _ => None,
+    })?;
+    match (here, value) {
+        (Value::Object(inner), Some(value)) => drop(inner.insert(last.clone(), value.clone())),
+        (Value::Object(inner), None) => drop(inner.shift_remove(last)),
+        (Value::Array(items), value) => {
+            let at = items.iter().position(|item| name_of(item) == Some(last.as_str()));
+            match (at, value) {
+                (Some(at), Some(value)) => items.iter_mut().skip(at).take(1).for_each(|item| *item = value.clone()),
+                (Some(at), None) => drop(items.remove(at)),
+                (None, Some(value)) => items.push(value.clone()),
+                (None, None) => {}
+            }
+        }
+        _ => return None,
+    }
+    match out {
+        Value::Object(out) => Some(out),
+        _ => None,
+    }
 }
 
 /// A text with the lines of one key as another text has them.
 fn put(text: &str, theirs: &str, path: &[String]) -> Option<String> {
-    let new = match span(theirs, path) {
-        Some((from, to, column)) => {
-            let lines: Vec<&str> = theirs.split('\n').skip(from).take(to - from).collect();
-            let bare: String = lines
-                .iter()
-                .map(|line| format!("{}\n", line.get(column.min(line.len() - line.trim_start().len())..).unwrap_or("")))
-                .collect();
-            Some((bare, column))
-        }
-        None => None,
-    };
+    let new = span(theirs, path).map(|(from, to, column)| {
+        let bare = |line: &str| format!("{}\n", line.get(column.min(line.len() - line.trim_start().len())..).unwrap_or(""));
+        theirs.split('\n').skip(from).take(to - from).map(bare).collect::<String>()
+    });
     let lines: Vec<&str> = text.split('\n').collect();
     let (from, to, column) = match (span(text, path), path.split_last()?) {
         (Some(here), _) => here,
@@ -118,25 +160,56 @@ fn put(text: &str, theirs: &str, path: &[String]) -> Option<String> {
             (end, end, 0)
         }
         (None, (_, above)) => {
-            // As the last of its mapping, as deep as the others there.
+            // As the last of its mapping or list, as deep as the others there.
             let root = tree(text).ok()??;
-            let above: Vec<&str> = above.iter().map(String::as_str).collect();
-            let (_, mapping) = entry(&root, &above)?;
-            let (_, last) = mapping.entries().last().filter(|_| mapping.is_block_mapping())?;
+            let holder = find(text, &root, above).filter(|found| !found.in_braces)?.value;
+            let (last, column) = match holder.entries().last() {
+                Some((_, last)) if holder.is_block_mapping() => (last, holder.column - 1),
+                _ => {
+                    let last = holder.items().last()?;
+                    (last, dash(text, last)?)
+                }
+            };
             let end = last_line(text, last);
-            (end, end, mapping.column - 1)
+            (end, end, column)
         }
     };
-    let new = new.map(|(bare, _)| indent(&bare, column)).unwrap_or_default();
+    let new = new.map(|bare| indent(&bare, column)).unwrap_or_default();
     let new: Vec<&str> = new.lines().collect();
     Some([lines.get(..from)?, &new, lines.get(to..)?].concat().join("\n"))
 }
 
-/// The entry at a path, all above it written as block mappings.
-fn entry<'n>(root: &'n Node, path: &[&str]) -> Option<&'n (Node, Node)> {
+/// Where something at a path is written: the line and column of its key or dash, from 1, and its value.
+pub struct Found<'n> {
+    pub line: usize,
+    pub column: usize,
+    pub value: &'n Node,
+    /// It stands in braces: its lines are not its own.
+    in_braces: bool,
+}
+
+/// Follows a path of keys, and of names in lists.
+pub fn find<'n>(text: &str, node: &'n Node, path: &[String]) -> Option<Found<'n>> {
     let (first, rest) = path.split_first()?;
-    let found = root.entry(first).filter(|_| root.is_block_mapping())?;
-    if rest.is_empty() { Some(found) } else { entry(&found.1, rest) }
+    let mut found = if let Some((key, value)) = node.entry(first) {
+        Found { line: key.line, column: key.column, value, in_braces: !node.is_block_mapping() }
+    } else {
+        let named = |item: &&Node| item.entry("name").is_some_and(|(_, name)| name.scalar() == Some(first.as_str()));
+        let item = node.items().iter().find(named)?;
+        Found { line: item.line, column: dash(text, item)? + 1, value: item, in_braces: false }
+    };
+    if !rest.is_empty() {
+        let below = find(text, found.value, rest)?;
+        found = Found { in_braces: found.in_braces || below.in_braces, ..below };
+    }
+    Some(found)
+}
+
+/// The column, from 0, of the dash that an item stands behind; none where something else stands before it.
+fn dash(text: &str, item: &Node) -> Option<usize> {
+    let line = text.split('\n').nth(item.line.checked_sub(1)?)?;
+    let before: String = line.chars().take(item.column - 1).collect();
+    (before.trim() == "-").then(|| before.len() - before.trim_start().len())
 }
 
 fn last_line(text: &str, node: &Node) -> usize {
@@ -146,9 +219,8 @@ fn last_line(text: &str, node: &Node) -> usize {
 /// Rows of a key and its value, from 0, end excluded, and the column of the key.
 fn span(text: &str, path: &[String]) -> Option<(usize, usize, usize)> {
     let root = tree(text).ok()??;
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let (name, value) = entry(&root, &path)?;
-    Some((name.line.checked_sub(1)?, last_line(text, value).max(name.line), name.column - 1))
+    let found = find(text, &root, path).filter(|found| !found.in_braces)?;
+    Some((found.line.checked_sub(1)?, last_line(text, found.value).max(found.line), found.column - 1))
 }
 
 #[cfg(test)]
@@ -184,6 +256,28 @@ mod tests {
         // Written in braces: not taken apart.
         assert_eq!((joined.taken.join(" "), clashes(&joined)), ("config.a config.b.y config.d".into(), "env.A".into()));
         assert_eq!(joined.clash[0].theirs, Some(json!("z")));
+    }
+
+    #[test]
+    fn lists_of_things_with_names_are_joined_by_name() {
+        let base = "name: web\nhosts:\n  - name: a\n  - name: b # spare\n    port: 22\n";
+        let theirs = "name: web\nhosts:\n- name: a\n- name: b # spare\n  port: 23\n- name: c\n  user: x\n";
+        let ours = "name: web\nhosts:\n  - name: a\n    port: 7 # ours\n  - name: b # spare\n    port: 22\n  - name: d\n";
+        let joined = join(base, theirs, ours).unwrap();
+        assert_eq!(
+            joined.text,
+            "name: web\nhosts:\n  - name: a\n    port: 7 # ours\n  - name: b # spare\n    port: 23\n  - name: d\n  - name: c\n    user: x\n"
+        );
+        assert_eq!((joined.taken.join(" "), joined.clash.len()), ("hosts.b hosts.c".into(), 0));
+        let both = join(base, &base.replace("22", "23"), &base.replace("22", "24")).unwrap();
+        assert_eq!((clashes(&both).as_str(), both.text.contains("24")), ("hosts.b", true));
+        // Taken away there, untouched here.
+        let gone = join(base, "name: web\nhosts:\n  - name: a\n", &base.replace("web", "edge")).unwrap();
+        assert_eq!(gone.text, "name: edge\nhosts:\n  - name: a\n");
+        // Another order is a change of the whole list.
+        let order =
+            join("l:\n  - name: a\n  - name: b\n", "l:\n  - name: b\n  - name: a\n", "l:\n  - name: a\n  - name: b\nx: 1\n").unwrap();
+        assert_eq!((order.taken.join(" "), order.text.as_str()), ("l".into(), "l:\n  - name: b\n  - name: a\nx: 1\n"));
     }
 
     #[test]

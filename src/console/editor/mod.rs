@@ -141,6 +141,12 @@ pub struct Editor {
     /// Saved by someone else while our text could not be read.
     waiting: Option<Box<EditDocument>>,
     saving: bool,
+    /// Somebody else saved this meanwhile; it comes in when this is saved.
+    newer: Option<Box<EditDocument>>,
+    /// A save was refused because of that: it comes in at once.
+    behind: bool,
+    /// The newest event that was known when others were last asked after.
+    pub asked_event: i64,
     window: Cell<Window>,
 }
 
@@ -184,8 +190,15 @@ impl Editor {
             others: None,
             waiting: None,
             saving: false,
+            newer: None,
+            behind: false,
+            asked_event: 0,
             window: Cell::default(),
         };
+        if matches!(&editor.document.target, EditTarget::New(_, from) if from.is_empty()) {
+            let text = "what it may have besides stands in comments: ^k takes a line out of them";
+            editor.message = Some((text.into(), false));
+        }
         editor.shape();
         editor.check();
         editor
@@ -243,6 +256,7 @@ impl Editor {
             if let Some(document) = self.waiting.take() {
                 self.merge_saved(*document);
             }
+            self.look_at_newer();
         }
         let due = self.draft_ms.unwrap_or(self.edited_ms).max(self.edited_ms - DRAFT_MS) + DRAFT_MS;
         if self.drafted != self.buffer.version && now_ms >= due { self.draft(now_ms) } else { Vec::new() }

@@ -11,7 +11,7 @@ impl Editor {
     /// Opens the difference, when there is one and it can be saved; of a whole object what it means is asked for first.
     pub(super) fn ask(&mut self, then_plan: bool) -> Vec<EditorAct> {
         self.check();
-        if let Some(document) = self.waiting.take() {
+        if let Some(document) = self.waiting.take().or_else(|| self.newer.take()) {
             self.merge_saved(*document);
         }
         let error = self.problems.iter().position(|p| p.severity == Severity::Error);
@@ -82,7 +82,7 @@ impl Editor {
         self.document.title.clone_from(&saved.title);
         self.document.target = saved.target.clone();
         (self.document.rev, self.document.saved_by, self.document.saved_ms) = (saved.rev, who.into(), now_ms);
-        self.others = None;
+        (self.others, self.newer, self.behind) = (None, None, false);
         self.clashes.clear();
         self.message = Some((crate::model::shown::shown(&saved.said), false));
         self.checked = u64::MAX;
@@ -96,10 +96,41 @@ impl Editor {
             self.drafted = self.buffer.version;
         }
     }
-    /// It was not saved, and why.
-    pub fn not_saved(&mut self, fault: &Fault) {
-        (self.saving, self.trying) = (false, None);
+    /// It was not saved, and why; `behind`: what somebody else saved is asked for.
+    pub fn not_saved(&mut self, fault: &Fault, behind: bool) {
+        (self.saving, self.trying, self.behind) = (false, None, behind);
         self.refused(fault);
+    }
+
+    /// The document as it is saved now. What others changed comes in when this text is saved; at once after a save that was refused.
+    pub fn fresh(&mut self, document: EditDocument) {
+        if document.rev == self.document.rev {
+            return;
+        }
+        if std::mem::take(&mut self.behind) {
+            return self.merge_saved(document);
+        }
+        self.newer = Some(Box::new(document));
+        self.look_at_newer();
+    }
+
+    /// Says what somebody else saved meanwhile, and whether it clashes with the text as it is.
+    pub(super) fn look_at_newer(&mut self) {
+        let Some(newer) = &self.newer else { return };
+        let who = crate::model::shown::shown(&newer.saved_by);
+        self.others = Some(match join::join(&self.document.text, &newer.text, &self.buffer.text()) {
+            None => (format!("{who} saved here; joined as soon as this text can be read"), true),
+            Some(joined) if joined.clash.is_empty() && joined.taken.is_empty() => {
+                (format!("{who} saved here; nothing that this text does not have"), false)
+            }
+            Some(joined) if joined.clash.is_empty() => {
+                (format!("{who} saved {} here; no clash, merged when you save", joined.taken.join(", ")), false)
+            }
+            Some(joined) => {
+                let clash: Vec<String> = joined.clash.iter().map(join::Clash::dotted).collect();
+                (format!("{who} saved {} here too; CLASH, shown when you save", clash.join(", ")), true)
+            }
+        });
     }
 
     fn refused(&mut self, fault: &Fault) {

@@ -278,6 +278,30 @@ fn what_others_save_comes_in_key_by_key() {
 }
 
 #[test]
+fn what_others_save_is_told_at_once_and_comes_in_with_the_save() {
+    let mut editor = with_text("# ours\na: 1\nb: 1\n");
+    editor.key(key(KeyCode::Down), 0);
+    editor.key(key(KeyCode::End), 0);
+    typed(&mut editor, "0");
+    let mut theirs = document();
+    (theirs.text, theirs.rev) = ("# ours\na: 1\nb: 2\n".into(), 8);
+    editor.fresh(theirs.clone());
+    assert_eq!((editor.text().as_str(), editor.rev()), ("# ours\na: 10\nb: 1\n", 7), "the text does not move under the fingers");
+    assert!(frame(&editor, 80, 24, 0).0.contains("OTHERS  op2 saved b here; no clash, merged when you save"));
+    editor.key(ctrl('s'), 0);
+    assert_eq!((editor.text().as_str(), editor.rev()), ("# ours\na: 10\nb: 2\n", 8));
+    assert!(editor.is_asking());
+    // Refused, because another was quicker: what they saved comes in at once.
+    editor.painted(0);
+    assert!(matches!(editor.key(key(KeyCode::Char('y')), 300).as_slice(), [EditorAct::Save { rev: 8, .. }]));
+    editor.not_saved(&Fault::refused("op2 saved it"), true);
+    (theirs.text, theirs.rev) = ("# ours\na: 3\nb: 2\nc: 4\n".into(), 9);
+    editor.fresh(theirs);
+    assert_eq!((editor.text().as_str(), editor.rev()), ("# ours\na: 10\nb: 2\nc: 4\n", 9));
+    assert!(frame(&editor, 80, 24, 0).0.contains("OTHERS  op2 saved a here too; CLASH, saving keeps yours; c came in"));
+}
+
+#[test]
 fn another_editor_gets_the_text_and_gives_it_back() {
     let mut editor = with_text("a: 1 # x");
     assert_eq!(editor.key(ctrl('o'), 0), [EditorAct::External { text: "a: 1 # x".into() }]);

@@ -100,6 +100,7 @@ impl Runner {
                 };
                 Msg::EditorOpened { document: Box::new(document), draft }
             }),
+            Effect::ReadAgain(target) => self.task(None, async move { Msg::ReadAgain(Box::new(port.edit_open(target).await)) }),
             Effect::TrySave { target, text, rev } => self.task(None, async move {
                 let result = port.try_save(target.clone(), &text, rev).await;
                 Msg::Tried { target, result }

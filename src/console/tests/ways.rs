@@ -9,9 +9,10 @@ use crate::console::term::Screen;
 use crate::console::theme::{self, Depth};
 use crate::console::update::update;
 use crate::console::view::view;
-use crate::deck::look::{LogLine, Target};
+use crate::deck::look::{EditDocument, EditSaved, EditTarget, LogLine, Target};
 use crate::deck::wave::WavePlan;
 use crate::model::Fault;
+use crate::model::document::Kind;
 use crate::model::hold::HoldOn;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -446,4 +447,68 @@ fn why_asks_the_hosts_and_shows_what_they_answer_to_this_very_question() {
     assert!(!frame(&state, Depth::True).0.contains("CAUSE"), "an answer to another question");
     update(&mut state, Msg::Why { target: asked, lines: Ok(lines) });
     assert!(frame(&state, Depth::True).0.contains("CAUSE  module-missing"));
+}
+
+/// The document of a swarm's config, as the deck would open it.
+fn document(target: EditTarget, text: &str, rev: i64) -> EditDocument {
+    EditDocument { title: "shop-eu-web config".into(), text: text.into(), rev, saved_by: "op2".into(), ..EditDocument::bare(target) }
+}
+
+#[test]
+fn every_kind_of_editor_opens_from_its_row_and_saving_is_behind_its_difference() {
+    let mut state = state(80, 24);
+    for (keys, wanted) in [
+        ("e", EditTarget::SwarmConfig("s-shop-eu-web".into())),
+        (". e", EditTarget::SwarmConfig("s-shop-eu-web".into())),
+        (". v", EditTarget::SwarmEnv("s-shop-eu-web".into())),
+        (". w", EditTarget::Whole(Kind::Swarm, "s-shop-eu-web".into())),
+        (". n", EditTarget::New(Kind::Swarm, String::new())),
+        (". c", EditTarget::New(Kind::Swarm, "s-shop-eu-web".into())),
+    ] {
+        assert_eq!(press(&mut state, keys), [Effect::OpenEditor(wanted)], "{keys}");
+    }
+    let mut hosts = state.clone();
+    press(&mut hosts, "3");
+    let opened = press(&mut hosts, "e");
+    assert!(matches!(opened.as_slice(), [Effect::OpenEditor(EditTarget::Whole(Kind::Squad, _) | EditTarget::Host(_))]), "{opened:?}");
+    let mut ingredients = state.clone();
+    press(&mut ingredients, "7");
+    assert!(matches!(press(&mut ingredients, ". w").as_slice(), [Effect::OpenEditor(EditTarget::Whole(Kind::Ingredient, _))]));
+
+    let target = EditTarget::SwarmConfig("s-shop-eu-web".into());
+    update(&mut state, Msg::EditorOpened { document: Box::new(Ok(document(target.clone(), "a: 1\nb: 1\n", 1))), draft: None });
+    assert!(press(&mut state, "end 0 ^s").is_empty(), "the difference comes first");
+    let mut early = state.clone();
+    let y = Msg::Key { key: parse_key("y").unwrap(), now_ms: state.now_ms };
+    assert!(update(&mut early, y).is_empty(), "not drawn yet");
+    let text = "a: 10\nb: 1\n".to_string();
+    assert_eq!(
+        press(&mut state, "y"),
+        [Effect::SaveEditor { target: target.clone(), text: text.clone(), rev: 1, why: String::new(), then_plan: false }]
+    );
+    // Somebody was quicker: theirs is read and comes in.
+    let refused = Msg::Saved { target: target.clone(), text, then_plan: false, result: Err(Fault::refused("op2 saved it 3s ago")) };
+    assert_eq!(update(&mut state, refused), [Effect::ReadAgain(target.clone())]);
+    update(&mut state, Msg::ReadAgain(Box::new(Ok(document(target.clone(), "a: 1\nb: 2\n", 2)))));
+    let shown = frame(&state, Depth::True).0;
+    assert!(shown.contains("b: 2") && shown.contains("a: 10"), "{shown}");
+    // Closed before the answer comes: it does not open again, and the draft is kept.
+    let kept = press(&mut state, "esc");
+    assert!(
+        matches!(kept.as_slice(), [Effect::SaveDraft { draft: Some(draft), .. }] if draft.rev == 2 && draft.text == "a: 10\nb: 2\n"),
+        "{kept:?}"
+    );
+    update(&mut state, Msg::ReadAgain(Box::new(Ok(document(target, "a: 7\n", 3)))));
+    assert!(state.layers.is_empty());
+}
+
+#[test]
+fn an_ingredient_saved_with_its_plan_goes_on_to_the_wave() {
+    let mut state = state(80, 24);
+    let id = state.look.ingredients[0].id.clone();
+    let target = EditTarget::IngredientConfig(id.clone());
+    update(&mut state, Msg::EditorOpened { document: Box::new(Ok(document(target.clone(), "a: 1\n", 1))), draft: None });
+    let saved = EditSaved { target: target.clone(), rev: 2, title: "ingredient db config".into(), said: "saved".into() };
+    let effects = update(&mut state, Msg::Saved { target, text: "a: 2\n".into(), then_plan: true, result: Ok(saved) });
+    assert!(matches!(effects.as_slice(), [Effect::PlanWave { request, .. }] if request.ingredient.as_ref() == Some(&id)), "{effects:?}");
 }

@@ -84,23 +84,43 @@ fn effects(state: &mut State, acts: Vec<EditorAct>) -> Vec<Effect> {
     effects
 }
 
-/// A document came: a new editor, or what somebody else saved under the open one.
+/// What somebody else saved under the open editor; one that was closed meanwhile needs it no more.
+pub fn read_again(state: &mut State, document: Result<EditDocument>) {
+    if let Ok(document) = document
+        && let Some(open) = editor(state).filter(|open| *open.target() == document.target)
+    {
+        open.fresh(document);
+    }
+}
+
+/// A document came: a new editor.
 pub fn opened(state: &mut State, document: Result<EditDocument>, draft: Option<(Draft, i64)>) {
     let now_ms = state.now_ms;
     match document {
+        // Asked for twice: what is open may have been typed in.
+        Ok(_) if editor(state).is_some() => {}
         Ok(document) => {
-            if let Some(open) = editor(state).filter(|open| *open.target() == document.target) {
-                open.merge_saved(document);
-                return;
-            }
             let mut open = Editor::open(document, now_ms).with_fleet(&state.look.fleet, state.look.can_write);
             if let Some((draft, kept_ms)) = draft {
                 open.offer_draft(&draft, kept_ms, now_ms);
             }
+            open.asked_event = newest_edit(state);
             state.layers.push(Layer::Editor(Box::new(open)));
         }
         Err(fault) => state.say(fault.line(), true),
     }
+}
+
+/// A new look: when somebody saved something since, the open editor asks whether it was this.
+pub fn looked(state: &mut State) -> Vec<Effect> {
+    let newest = newest_edit(state);
+    let Some(open) = editor(state).filter(|open| open.asked_event < newest && !open.target().id().is_empty()) else { return Vec::new() };
+    open.asked_event = newest;
+    vec![Effect::ReadAgain(open.target().clone())]
+}
+
+fn newest_edit(state: &State) -> i64 {
+    state.look.events.iter().filter(|event| event.kind == "edit").map(|event| event.seq).max().unwrap_or(0)
 }
 
 /// What saving would mean.
@@ -118,8 +138,8 @@ pub fn saved(state: &mut State, target: &EditTarget, text: &str, then_plan: bool
         match &result {
             Ok(saved) => open.saved(text, saved, &who, now_ms),
             Err(fault) => {
-                open.not_saved(fault);
                 reopen = fault.kind == FaultKind::Refused && !target.id().is_empty();
+                open.not_saved(fault, reopen);
             }
         }
     } else {
@@ -129,7 +149,7 @@ pub fn saved(state: &mut State, target: &EditTarget, text: &str, then_plan: bool
         }
     }
     if reopen {
-        return vec![Effect::OpenEditor(target.clone())];
+        return vec![Effect::ReadAgain(target.clone())];
     }
     let Some(saved) = result.ok().filter(|_| then_plan) else { return Vec::new() };
     let id = saved.target.id().to_string();
@@ -181,7 +201,7 @@ pub fn external_done(state: &mut State, result: Result<Option<String>>) {
         Err(fault) => {
             if let Some(open) = editor(state) {
                 open.external_done(None, now_ms);
-                open.not_saved(&fault);
+                open.not_saved(&fault, false);
             }
         }
     }

@@ -84,7 +84,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             for pane in settle::panes_mut(state) {
                 pane.stale = true;
             }
-            if rings { vec![Effect::Bell] } else { Vec::new() }
+            let mut effects = edit::looked(state);
+            if rings {
+                effects.push(Effect::Bell);
+            }
+            effects
         }
         Msg::Asked { ticket, lines, echo } => {
             state.layers.push(Layer::Question(Box::new(HostQuestion { ticket, lines, echo, field: Field::default(), painted_ms: None })));

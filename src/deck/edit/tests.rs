@@ -83,8 +83,8 @@ async fn a_new_object_of_every_kind_begins_with_a_text_that_needs_only_names() {
     for kind in Kind::ALL {
         let open = deck.edit_open(EditTarget::New(kind, String::new())).await.unwrap();
         assert_eq!((open.rev, open.title.clone()), (0, format!("new {}", kind.word())));
-        let text = open.text.replace("\nname:", "\nname: fresh").replace("config_name: prod", "config_name: fresh");
-        let text = text.replace("\napp:", "\napp: shop").replace("\nsquad:", "\nsquad: web");
+        let text = format!("\n{}", open.text).replace("\nname:", "\nname: fresh").replace("config_name: prod", "config_name: fresh");
+        let text = text.replace("\napp:", "\napp: shop").replace("\nsquad:", "\nsquad: web").trim_start().to_string();
         let saved = deck.edit_save(&open.target, &text, 0, "").await.unwrap();
         assert!(matches!(&saved.target, EditTarget::Whole(made, id) if *made == kind && !id.is_empty()));
         let again = deck.edit_open(saved.target.clone()).await.unwrap();

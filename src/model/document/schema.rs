@@ -203,7 +203,7 @@ pub fn at(kind: Kind, path: &[&str]) -> Option<Holds> {
 /// The text that a new object begins with: what it must have, and what it may have as comments. `only` gives the one object that
 /// there is of what a key names, where there is one.
 pub fn skeleton(kind: Kind, only: &dyn Fn(Named) -> Option<String>) -> String {
-    let mut text = format!("# A new {}. What it may have besides\n# stands in comments; ^k takes a line out.\n", kind.word());
+    let mut text = String::new();
     for key in keys(kind) {
         lines(&mut text, key, if key.required { "" } else { "# " }, "", only);
     }
@@ -283,15 +283,15 @@ mod tests {
         for kind in Kind::ALL {
             let text = skeleton(kind, &|_| Some("one".into()));
             // Every commented line can be taken into the text as it stands.
-            let all: String = text.lines().skip(2).map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line))).collect();
-            let named = |text: &str| text.replace("\nname:  ", "\nname: some").replace("name:      ", "name: some ");
+            let all: String = text.lines().map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line))).collect();
+            let named = |text: &str| text.replace("name:        ", "name: some   ");
             let (least, all) = (named(&text), named(&all));
             assert_eq!(problems(kind, &least), [], "{least}");
             assert_eq!(problems(kind, &all), [], "{all}");
             assert!(text.lines().all(|line| line.chars().count() < 120), "{text}");
         }
         let text = skeleton(Kind::Swarm, &|_| None);
-        assert!(text.contains("\napp:  ") && text.contains("\n# pool: shop "), "{text}");
+        assert!(text.starts_with("app:  ") && text.contains("\n# pool: shop "), "{text}");
         assert!(parse_item::<Swarm>(&text, "new").is_err());
         assert_eq!(
             parse_item::<Swarm>(&text.replace("app:", "app: a").replace("squad:", "squad: b"), "new").unwrap().body.name(),
