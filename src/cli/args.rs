@@ -78,16 +78,8 @@ pub enum Command {
         #[arg(short = 'm', long = "message", default_value = "")]
         why: String,
     },
-    /// Edit a swarm's config (or env, or an ingredient's) in $EDITOR.
-    Edit {
-        /// swarm or ingredient.
-        kind: String,
-        name: String,
-        #[arg(long)]
-        env: bool,
-        #[arg(short = 'm', long = "message", default_value = "")]
-        why: String,
-    },
+    /// Edit in $EDITOR: a swarm's or ingredient's config, its env, or the whole of any object; or make a new one.
+    Edit(EditArgs),
     /// Show exactly what a dispatch would do; it is kept, so that `dispatch --plan ID` does just that.
     Plan(DispatchArgs),
     /// Make a version live: build, prove, route, drain, retire.
@@ -300,6 +292,28 @@ pub enum Command {
     },
     /// Shell completions.
     Completions { shell: clap_complete::Shell },
+}
+
+/// Of `edit`.
+#[derive(Debug, clap::Args)]
+pub struct EditArgs {
+    /// swarm, ingredient, app, squad, host, buildpack or balancer.
+    pub kind: String,
+    pub name: Option<String>,
+    /// The env of a swarm or ingredient.
+    #[arg(long, conflicts_with_all = ["whole", "new", "like"])]
+    pub env: bool,
+    /// A swarm or ingredient as a whole; other kinds always are.
+    #[arg(long, conflicts_with_all = ["new", "like"])]
+    pub whole: bool,
+    /// A new one: begins with what it must have, and in comments what it may have.
+    #[arg(long)]
+    pub new: bool,
+    /// A new one like this one.
+    #[arg(long, value_name = "NAME")]
+    pub like: Option<String>,
+    #[command(flatten)]
+    pub yes: Yes,
 }
 
 /// Of `hosts`.

@@ -3,6 +3,7 @@
 pub mod args;
 mod balancers;
 mod dispatch;
+mod edit;
 mod history;
 mod hold;
 mod logs;
@@ -60,7 +61,7 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Apply { file, dry_run, why } => verbs::apply(deck, &file, dry_run, &why).await,
         Command::Export { kind, name } => verbs::export(deck, kind.as_deref(), name.as_deref()).await,
         Command::Delete { kind, name, why } => verbs::delete(deck, &kind, &name, &why).await,
-        Command::Edit { kind, name, env, why } => verbs::edit(deck, &kind, &name, env, &why).await,
+        Command::Edit(args) => edit::edit(deck, &args).await,
         Command::Plan(args) => dispatch::plan(deck, &args).await,
         Command::Dispatch(args) => dispatch::dispatch(deck, &args, format).await,
         Command::Wave { ingredient, at_once, go } => {

@@ -4,7 +4,6 @@ use super::args::{Cli, Demo, Format, HostCommand, ProcArgs};
 use super::confirmed;
 use super::print::{self, Report, err, out};
 use super::signals::unless_stopped;
-use crate::deck::look::EditTarget;
 use crate::deck::{Deck, Outside, demo};
 use crate::model::document::Kind;
 use crate::model::record::Event;
@@ -119,38 +118,6 @@ pub async fn delete(deck: &Deck, kind: &str, name: &str, why: &str) -> Result<Re
 pub(super) fn kind_of(word: &str) -> Result<Kind> {
     let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
     Kind::from_word(word).ok_or_else(|| Fault::bad(format!("there is no kind '{word}'")).next(format!("one of: {}", known.join(", "))))
-}
-
-/// In $EDITOR, through a private file that is removed.
-pub async fn edit(deck: &Deck, kind: &str, name: &str, env: bool, why: &str) -> Result<Report> {
-    let catalog = deck.catalog().await?;
-    let target = match (kind, env) {
-        ("swarm", false) => EditTarget::SwarmConfig(catalog.swarm(name)?.id.clone()),
-        ("swarm", true) => EditTarget::SwarmEnv(catalog.swarm(name)?.id.clone()),
-        ("ingredient", false) => EditTarget::IngredientConfig(catalog.ingredient(name)?.id.clone()),
-        ("ingredient", true) => EditTarget::IngredientEnv(catalog.ingredient(name)?.id.clone()),
-        _ => {
-            return Err(
-                Fault::bad(format!("'{kind}' cannot be edited this way")).next("swarmdeck edit swarm NAME, or edit ingredient NAME")
-            );
-        }
-    };
-    let document = deck.edit_open(target.clone()).await?;
-    let cannot = |error: std::io::Error| Fault::failed(format!("the editor's file: {error}"));
-    let file = tempfile::Builder::new().prefix("swarmdeck-").suffix(".yaml").tempfile().map_err(cannot)?;
-    std::fs::write(file.path(), &document.text).map_err(cannot)?;
-    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).unwrap_or_else(|_| "vi".into());
-    let line = format!("{editor} {}", crate::model::quote::quote(&file.path().display().to_string()));
-    let status = tokio::process::Command::new("sh").arg("-c").arg(line).status().await.map_err(cannot)?;
-    if !status.success() {
-        return Err(Fault::failed(format!("{editor} ended with {status}; nothing was saved")));
-    }
-    let text = std::fs::read_to_string(file.path()).map_err(cannot)?;
-    if text == document.text {
-        return Ok(Report::text("unchanged\n".into(), json!({"saved": false})));
-    }
-    let (said, _) = deck.edit_save(&target, &text, document.rev, why).await?;
-    Ok(Report::text(format!("{said}\n"), json!({"saved": true})))
 }
 
 pub async fn build(deck: &Deck, app: &str, version: &str, again: bool) -> Result<Report> {

@@ -2,7 +2,7 @@
 
 use crate::deck::habits::Habits;
 use crate::deck::logs::LogRequest;
-use crate::deck::look::{DispatchRequest, EditTarget, Target, Word};
+use crate::deck::look::{DispatchRequest, Draft, EditTarget, Target, Word};
 use crate::deck::past::AuditWanted;
 use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
@@ -124,9 +124,16 @@ pub enum Effect {
         why: String,
         then_plan: bool,
     },
+    /// Says what saving would mean; nothing is changed.
+    TrySave {
+        target: EditTarget,
+        text: String,
+        rev: i64,
+    },
+    /// Keeps a draft, or forgets it.
     SaveDraft {
         target: EditTarget,
-        text: Option<String>,
+        draft: Option<Draft>,
     },
     ExternalEditor {
         text: String,
@@ -243,6 +250,7 @@ impl Effect {
             | Effect::Uptest { .. }
             | Effect::Answer { .. }
             | Effect::OpenEditor(_)
+            | Effect::TrySave { .. }
             | Effect::SaveDraft { .. }
             | Effect::ExternalEditor { .. }
             | Effect::FollowLog { .. }

@@ -1,6 +1,6 @@
 //! Everything that can happen to the console; a session is a list of these and can be replayed.
 
-use crate::deck::look::{EditDocument, EditTarget, LogLine, Look, Target};
+use crate::deck::look::{Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target};
 use crate::deck::past::VersionLook;
 use crate::deck::wave::WavePlan;
 use crate::deck::{PoolPlan, StrayPlan};
@@ -114,14 +114,19 @@ pub enum Msg {
     /// With a draft kept earlier, and when.
     EditorOpened {
         document: Box<Result<EditDocument>>,
-        draft: Option<(String, i64)>,
+        draft: Option<(Draft, i64)>,
     },
-    /// A save ended: the text, and its new revision.
+    /// What saving would mean, or why it cannot be.
+    Tried {
+        target: EditTarget,
+        result: Result<Vec<String>>,
+    },
+    /// A save ended: the text, and what is edited from now on.
     Saved {
         target: EditTarget,
         text: String,
         then_plan: bool,
-        result: Result<i64>,
+        result: Result<EditSaved>,
     },
     /// `$EDITOR` ended; none when it failed or changed nothing.
     ExternalEditorDone(Result<Option<String>>),

@@ -3,7 +3,7 @@
 use super::port::{Port, Said};
 use crate::deck::habits::Habits;
 use crate::deck::logs::LogRequest;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target, Word};
 use crate::deck::past::{AuditWanted, VersionLook};
 use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
@@ -187,14 +187,17 @@ impl Port for Deck {
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {
         Deck::edit_open(self, target).await
     }
-    async fn kept_draft(&self, target: EditTarget) -> Option<(String, i64)> {
+    async fn kept_draft(&self, target: EditTarget) -> Option<(Draft, i64)> {
         self.edit_kept_draft(&target).await.ok().flatten()
     }
-    async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<i64> {
-        Ok(self.edit_save(&target, text, rev, why).await?.1)
+    async fn try_save(&self, target: EditTarget, text: &str, rev: i64) -> Result<Vec<String>> {
+        self.edit_try(&target, text, rev).await
     }
-    async fn draft(&self, target: EditTarget, text: Option<&str>) -> Result<()> {
-        self.edit_draft(&target, text).await
+    async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<EditSaved> {
+        self.edit_save(&target, text, rev, why).await
+    }
+    async fn draft(&self, target: EditTarget, draft: Option<&Draft>) -> Result<()> {
+        self.edit_draft(&target, draft).await
     }
 
     async fn follow_log(&self, request: &LogRequest) -> Result<mpsc::Receiver<LogLine>> {

@@ -3,7 +3,7 @@
 use crate::deck::StrayPlan;
 use crate::deck::habits::Habits;
 use crate::deck::logs::LogRequest;
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target, Word};
 use crate::deck::past::{AuditWanted, VersionLook};
 use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
@@ -91,11 +91,13 @@ pub trait Port: std::marker::Send + Sync {
 
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument>;
     /// A draft kept earlier and when, ms; none when there is none.
-    async fn kept_draft(&self, target: EditTarget) -> Option<(String, i64)>;
-    /// Answers with the new revision; refused when the object's revision is no longer `rev`.
-    async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<i64>;
+    async fn kept_draft(&self, target: EditTarget) -> Option<(Draft, i64)>;
+    /// What saving would mean besides, as lines; refused where it could not be saved. Nothing is changed.
+    async fn try_save(&self, target: EditTarget, text: &str, rev: i64) -> Result<Vec<String>>;
+    /// Answers with what is edited then; refused when the object's revision is no longer `rev`.
+    async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<EditSaved>;
     /// Keeps a draft, or with `None` forgets it.
-    async fn draft(&self, target: EditTarget, text: Option<&str>) -> Result<()>;
+    async fn draft(&self, target: EditTarget, draft: Option<&Draft>) -> Result<()>;
 
     /// Logs: their last lines, then what comes. Ends when the receiver is dropped.
     async fn follow_log(&self, request: &LogRequest) -> Result<mpsc::Receiver<LogLine>>;

@@ -12,18 +12,18 @@ use super::port::Port;
 use super::rows;
 use super::state::State;
 use super::term;
-use super::theme::{self, Depth};
+use super::theme::{self, Depth, Theme};
 use super::update::update;
 use super::view::view;
-use crate::deck::Secret;
 use crate::deck::look::Target;
+use crate::deck::{Edited, Secret, edit_outside};
 use effects::Runner;
 use face::{Face, Signals, interrupted};
 use futures::FutureExt;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many messages are taken at once: a burst costs one frame, and a flood does not keep keys waiting.
@@ -64,153 +64,187 @@ pub async fn run(port: Arc<dyn Port>, options: Options, questions: Questions) ->
     std::panic::AssertUnwindSafe(on_screen(port, options, questions)).catch_unwind().await.unwrap_or(Ok(Ended::Lost))
 }
 
-async fn on_screen(port: Arc<dyn Port>, options: Options, mut questions: Questions) -> color_eyre::Result<Ended> {
+async fn on_screen(port: Arc<dyn Port>, options: Options, questions: Questions) -> color_eyre::Result<Ended> {
     let env = |name: &str| std::env::var(name).ok();
     let depth = Depth::detect(env("NO_COLOR").as_deref(), env("COLORTERM").as_deref(), env("TERM").as_deref());
     let name = if options.theme.is_empty() { "dark" } else { &options.theme };
     // A theme that cannot be read is said on the screen; it does not keep anybody from it.
     let loaded = theme::load(name, options.theme_dir.as_deref(), depth);
     let wrong_theme = loaded.as_ref().err().map(|fault| fault.line());
-    let mut look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default();
+    let look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default();
 
-    let mut signals = Signals::new()?;
-    let mut face = Face::enter(env("SSH_CONNECTION").is_some())?;
+    let signals = Signals::new()?;
+    let face = Face::enter(env("SSH_CONNECTION").is_some())?;
     let mut state = State::new(port.look(), crossterm::terminal::size()?, &look.name);
     update(&mut state, Msg::Tick { now_ms: now_ms() });
     if let Some(line) = wrong_theme {
         state.say(line, true);
     }
-    let (answers, mut answered) = mpsc::channel(1024);
-    let mut runner = Runner::new(port.clone(), answers);
-    let mut changes = port.changes();
-    if options.first_screen.is_none() {
-        super::update::begin(&mut state);
+    let screen = Running { port: &port, options: &options, depth, look, signals, face, questions };
+    let ended = std::panic::AssertUnwindSafe(screen.run(&mut state)).catch_unwind().await.unwrap_or(Ok(Ended::Lost));
+    keep_drafts(&port, &mut state).await;
+    ended
+}
+
+/// What was typed in an editor and is not kept yet is kept now, in every end; a store that does not answer is not waited for.
+async fn keep_drafts(port: &Arc<dyn Port>, state: &mut State) {
+    for (target, draft) in super::update::last_drafts(state, now_ms()) {
+        let _ = tokio::time::timeout(Duration::from_secs(2), port.draft(target, draft.as_ref())).await;
     }
-    if let Some(target) = &options.first_screen {
-        let effects = super::update::open(&mut state, target);
-        runner.start_all(effects);
-    }
-    // Whether something happened since the last frame was drawn from the state.
-    let mut dirty = true;
-    // Hosts that wait for an answer, by ticket.
-    let mut asked: HashMap<u64, oneshot::Sender<Option<Secret>>> = HashMap::new();
-    let mut questions_asked = 0;
-    loop {
-        if face.guard.is_lost() {
-            return Ok(Ended::Lost);
+}
+
+/// What the loop runs with.
+struct Running<'a> {
+    port: &'a Arc<dyn Port>,
+    options: &'a Options,
+    depth: Depth,
+    look: Theme,
+    signals: Signals,
+    face: Face,
+    questions: Questions,
+}
+
+impl Running<'_> {
+    async fn run(self, state: &mut State) -> color_eyre::Result<Ended> {
+        let Running { port, options, depth, mut look, mut signals, mut face, mut questions } = self;
+        let env = |name: &str| std::env::var(name).ok();
+        let (answers, mut answered) = mpsc::channel(1024);
+        let mut runner = Runner::new(port.clone(), answers);
+        let mut changes = port.changes();
+        if options.first_screen.is_none() {
+            super::update::begin(state);
         }
-        if face.out.is_broken() {
-            return Ok(Ended::HungUp);
+        if let Some(target) = &options.first_screen {
+            let effects = super::update::open(state, target);
+            runner.start_all(effects);
         }
-        if face.arrived() {
-            let now_ms = now_ms();
-            update(&mut state, if dirty { Msg::Arrived { now_ms } } else { Msg::Painted { now_ms } });
-        }
-        // While a frame is on its way there is no next one: what happens meanwhile is painted together, once it is drawn.
-        if dirty && face.is_free() {
-            dirty = false;
-            let sent = face.paint(|buffer| {
-                crash::point("view", &state);
-                let area = buffer.area;
-                view(&state, &look, area, buffer)
-            });
-            update(&mut state, if sent { Msg::Sent } else { Msg::Painted { now_ms: now_ms() } });
-        }
-        let tick = Instant::now() + ticks::until(&state);
-        let wake = [face.wake(dirty), face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
-        let mut messages: Vec<Msg> = Vec::new();
-        tokio::select! {
-            biased;
-            _ = signals.terminate.recv() => {
-                let _ = port.interrupt().await;
-                return Ok(Ended::Stopped);
+        // Whether something happened since the last frame was drawn from the state.
+        let mut dirty = true;
+        // Hosts that wait for an answer, by ticket.
+        let mut asked: HashMap<u64, oneshot::Sender<Option<Secret>>> = HashMap::new();
+        let mut questions_asked = 0;
+        loop {
+            if face.guard.is_lost() {
+                return Ok(Ended::Lost);
             }
-            _ = signals.hang_up.recv() => return Ok(Ended::HungUp),
-            () = face.guard.lost() => return Ok(Ended::Lost),
-            _ = signals.stop.recv() => {
-                face.suspend()?;
-                dirty = true;
+            if face.out.is_broken() {
+                return Ok(Ended::HungUp);
+            }
+            if face.arrived() {
+                let now_ms = now_ms();
+                update(state, if dirty { Msg::Arrived { now_ms } } else { Msg::Painted { now_ms } });
+            }
+            // While a frame is on its way there is no next one: what happens meanwhile is painted together, once it is drawn.
+            if dirty && face.is_free() {
+                dirty = false;
+                let sent = face.paint(|buffer| {
+                    crash::point("view", state);
+                    let area = buffer.area;
+                    view(state, &look, area, buffer)
+                });
+                update(state, if sent { Msg::Sent } else { Msg::Painted { now_ms: now_ms() } });
+            }
+            let tick = Instant::now() + ticks::until(state);
+            let wake = [face.wake(dirty), face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
+            let mut messages: Vec<Msg> = Vec::new();
+            tokio::select! {
+                biased;
+                _ = signals.terminate.recv() => {
+                    let _ = port.interrupt().await;
+                    return Ok(Ended::Stopped);
+                }
+                _ = signals.hang_up.recv() => return Ok(Ended::HungUp),
+                () = face.guard.lost() => return Ok(Ended::Lost),
+                _ = signals.stop.recv() => {
+                    face.suspend()?;
+                    dirty = true;
+                    continue;
+                }
+                _ = signals.interrupt.recv() => messages.push(interrupted(now_ms())),
+                _ = signals.resize.recv() => messages.extend(face.resized()),
+                typed = face.typed() => {
+                    let Ok(bytes) = typed else { return Ok(Ended::HungUp) };
+                    let typed = face.parser.feed(&bytes, Instant::now());
+                    messages.extend(face.take(typed, now_ms()));
+                }
+                Some(answer) = answered.recv() => messages.push(answer),
+                Some(question) = questions.recv() => {
+                    questions_asked += 1;
+                    messages.push(Msg::Asked { ticket: questions_asked, lines: asking::lines(&question.question), echo: question.question.echo() });
+                    asked.insert(questions_asked, question.answer);
+                }
+                Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
+                () = face.out.idle(), if face.is_writing() => {}
+                () = tokio::time::sleep_until(wake.into()) => {
+                    let typed = face.parser.expire(Instant::now());
+                    messages.extend(face.take(typed, now_ms()));
+                    if Instant::now() >= tick {
+                        messages.push(Msg::Tick { now_ms: now_ms() });
+                    }
+                }
+            }
+            while messages.len() < AT_ONCE
+                && let Ok(answer) = answered.try_recv()
+            {
+                messages.push(answer);
+            }
+            if messages.is_empty() {
                 continue;
             }
-            _ = signals.interrupt.recv() => messages.push(interrupted(now_ms())),
-            _ = signals.resize.recv() => messages.extend(face.resized()),
-            typed = face.typed() => {
-                let Ok(bytes) = typed else { return Ok(Ended::HungUp) };
-                let typed = face.parser.feed(&bytes, Instant::now());
-                messages.extend(face.take(typed, now_ms()));
-            }
-            Some(answer) = answered.recv() => messages.push(answer),
-            Some(question) = questions.recv() => {
-                questions_asked += 1;
-                messages.push(Msg::Asked { ticket: questions_asked, lines: asking::lines(&question.question), echo: question.question.echo() });
-                asked.insert(questions_asked, question.answer);
-            }
-            Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
-            () = face.out.idle(), if face.is_writing() => {}
-            () = tokio::time::sleep_until(wake.into()) => {
-                let typed = face.parser.expire(Instant::now());
-                messages.extend(face.take(typed, now_ms()));
-                if Instant::now() >= tick {
-                    messages.push(Msg::Tick { now_ms: now_ms() });
-                }
-            }
-        }
-        while messages.len() < AT_ONCE
-            && let Ok(answer) = answered.try_recv()
-        {
-            messages.push(answer);
-        }
-        if messages.is_empty() {
-            continue;
-        }
-        messages.push(Msg::Tick { now_ms: now_ms() });
-        dirty = true;
-        for message in messages {
-            crash::point("update", &state);
-            for effect in update(&mut state, message) {
-                use super::effect::Effect;
-                match effect {
-                    // Begun so short ago that the screen does not show it yet.
-                    Effect::Quit if port.carries() => runner.start_all(update(&mut state, Msg::Leaving)),
-                    Effect::Quit => return Ok(Ended::Left),
-                    Effect::Demo => return Ok(Ended::Demo),
-                    Effect::QuitAndStop => {
-                        let _ = port.interrupt().await;
-                        return Ok(Ended::Stopped);
-                    }
-                    Effect::QuitAndUndo(ids) => {
-                        for id in ids {
-                            let _ = port.cancel(&id).await;
+            messages.push(Msg::Tick { now_ms: now_ms() });
+            dirty = true;
+            for message in messages {
+                crash::point("update", state);
+                for effect in update(state, message) {
+                    use super::effect::Effect;
+                    match effect {
+                        // Begun so short ago that the screen does not show it yet.
+                        Effect::Quit if port.carries() => runner.start_all(update(state, Msg::Leaving)),
+                        Effect::Quit => return Ok(Ended::Left),
+                        Effect::Demo => return Ok(Ended::Demo),
+                        Effect::QuitAndStop => {
+                            let _ = port.interrupt().await;
+                            return Ok(Ended::Stopped);
                         }
-                        return Ok(Ended::Left);
+                        Effect::QuitAndUndo(ids) => {
+                            for id in ids {
+                                let _ = port.cancel(&id).await;
+                            }
+                            return Ok(Ended::Left);
+                        }
+                        Effect::Suspend => face.suspend()?,
+                        Effect::ExternalEditor { text } => {
+                            let mut edited = None;
+                            let lent = face.lend(&mut signals, async { edited = Some(edit_outside(&text).await) }).await;
+                            // Taken at once, whatever became of the terminal: what was written is kept as a draft.
+                            if let Some(edited) = edited {
+                                runner.start_all(update(state, Msg::ExternalEditorDone(edited.map(Edited::text))));
+                            }
+                            lent?;
+                        }
+                        Effect::Shell { target } => {
+                            let shell = port.shell(&target, || crossterm::terminal::size().unwrap_or((80, 24)));
+                            let said = face.lend(&mut signals, shell).await?;
+                            let _ = runner.answers.try_send(Msg::Said(said));
+                        }
+                        Effect::Answer { ticket, text } => {
+                            // A host that does not wait any more needs no answer.
+                            let _ = asked.remove(&ticket).map(|answer| answer.send(text));
+                        }
+                        Effect::Bell => face.guard.show(b"\x07".to_vec()),
+                        Effect::Copy(text) => face.guard.show(term::copy(&text, env("TMUX").is_some())),
+                        Effect::Mouse(ours) => face.guard.mouse(ours),
+                        Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
+                            Ok(found) => look = found,
+                            Err(fault) => state.say(fault.line(), true),
+                        },
+                        effect => runner.start(effect),
                     }
-                    Effect::Suspend => face.suspend()?,
-                    Effect::ExternalEditor { text } => {
-                        let result = face.lend(&mut signals, term::edit(&text)).await?;
-                        let _ = runner.answers.try_send(Msg::ExternalEditorDone(result));
-                    }
-                    Effect::Shell { target } => {
-                        let shell = port.shell(&target, || crossterm::terminal::size().unwrap_or((80, 24)));
-                        let said = face.lend(&mut signals, shell).await?;
-                        let _ = runner.answers.try_send(Msg::Said(said));
-                    }
-                    Effect::Answer { ticket, text } => {
-                        // A host that does not wait any more needs no answer.
-                        let _ = asked.remove(&ticket).map(|answer| answer.send(text));
-                    }
-                    Effect::Bell => face.guard.show(b"\x07".to_vec()),
-                    Effect::Copy(text) => face.guard.show(term::copy(&text, env("TMUX").is_some())),
-                    Effect::Mouse(ours) => face.guard.mouse(ours),
-                    Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
-                        Ok(found) => look = found,
-                        Err(fault) => state.say(fault.line(), true),
-                    },
-                    effect => runner.start(effect),
                 }
             }
+            port.in_view(rows::in_view(state));
+            crash::in_task(state);
         }
-        port.in_view(rows::in_view(&state));
-        crash::in_task(&state);
     }
 }
 

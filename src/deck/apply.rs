@@ -32,10 +32,27 @@ pub struct ObjectChange {
     pub difference: String,
 }
 
+/// An object that an operator has before him, as he last saw it.
+pub(super) struct Seen {
+    pub id: String,
+    pub rev: i64,
+}
+
 impl Deck {
     /// Creates or changes what the document names; deletes nothing; all or nothing. `source` names it in errors.
     pub async fn apply(&self, text: &str, source: &str, dry_run: bool, why: &str) -> Result<Applied> {
-        let mut document = document::parse(text, source)?;
+        self.apply_document(document::parse(text, source)?, "apply", None, dry_run, why).await
+    }
+
+    /// The same with a document that is read already; refused where what was seen has another revision now.
+    pub(super) async fn apply_document(
+        &self,
+        mut document: Document,
+        verb: &str,
+        seen: Option<&Seen>,
+        dry_run: bool,
+        why: &str,
+    ) -> Result<Applied> {
         let before = self.catalog().await?;
         cascade_renames(&before, &mut document)?;
         let after = before.with(&document);
@@ -49,12 +66,19 @@ impl Deck {
         self.collect(&before, &document.squads, &mut changes, &mut applied)?;
         self.collect(&before, &document.balancers, &mut changes, &mut applied)?;
         self.collect(&before, &document.swarms, &mut changes, &mut applied)?;
+        for change in &mut changes {
+            if let (Change::Put(put), Some(seen)) = (change, seen)
+                && put.id.as_deref() == Some(&seen.id)
+            {
+                put.expected = Some(seen.rev);
+            }
+        }
         if dry_run {
             return Ok(applied);
         }
         self.store.apply(&changes, &self.who, why, self.now_ms()).await?;
         for change in applied.changes.iter().filter(|change| change.what != "unchanged") {
-            self.told("apply", &format!("{} {}", change.kind, change.name), &change.what, why).await?;
+            self.told(verb, &format!("{} {}", change.kind, change.name), &change.what, why).await?;
         }
         self.refresh_soon();
         Ok(applied)

@@ -218,39 +218,7 @@ pub enum Target {
     Nothing,
 }
 
-/// What an editor edits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum EditTarget {
-    /// A swarm's config or env, by the swarm's id.
-    SwarmConfig(String),
-    SwarmEnv(String),
-    /// An ingredient's config or env, by its id.
-    IngredientConfig(String),
-    IngredientEnv(String),
-}
-
-/// What an editor needs to open: the operator's own text and everything around it. Holds secrets; views mask them.
-#[derive(Debug, Clone)]
-pub struct EditDocument {
-    pub target: EditTarget,
-    /// `shop-prod-web config`.
-    pub title: String,
-    /// Verbatim text of the mapping.
-    pub text: String,
-    /// The object's revision that the text is from.
-    pub rev: i64,
-    /// The layers below this one, lowest first, each with its mapping (env values as strings) and whether it merges deep.
-    pub below: Vec<(String, Mapping, bool)>,
-    /// What runs now, compiled; empty when nothing does.
-    pub running: Mapping,
-    /// Keys that sibling swarms set here, with how many do.
-    pub sibling_keys: BTreeMap<String, usize>,
-    /// Who uses it.
-    pub used_by: Vec<String>,
-    /// Who saved it last, and when.
-    pub saved_by: String,
-    pub saved_ms: i64,
-}
+pub use super::edited::{Draft, EditDocument, EditSaved, EditTarget, SiblingKey, Siblings, UsedBy};
 
 /// What a dispatch is asked to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod hosts;
+pub mod schema;
 mod text;
 
 pub use hosts::{balancer_hosts, resolve_hosts};
@@ -168,6 +169,49 @@ pub fn parse_item<T: Item>(text: &str, source: &str) -> Result<Written<T>> {
     Ok(Written { text: if kept { dedented } else { yaml_text::emit(&body)? }, body, line: 1 })
 }
 
+/// What is wrong with the text of one item, by its types and its kind's rules, each at its place.
+pub fn problems(kind: Kind, text: &str) -> Vec<yaml_text::Problem> {
+    fn of<T: Item>(text: &str) -> Vec<yaml_text::Problem> {
+        let body: T = match yaml_text::read(text) {
+            Ok(body) => body,
+            Err(problem) => return vec![problem],
+        };
+        let Some(root) = tree(text).ok().flatten() else { return Vec::new() };
+        let wrong = body.check();
+        wrong.iter().map(|wrong| wrong.problem(&root)).collect()
+    }
+    match kind {
+        Kind::Buildpack => of::<Buildpack>(text),
+        Kind::App => of::<App>(text),
+        Kind::Ingredient => of::<Ingredient>(text),
+        Kind::Squad => of::<Squad>(text),
+        Kind::Balancer => of::<Balancer>(text),
+        Kind::Swarm => of::<Swarm>(text),
+    }
+}
+
+/// A document of the one item that a text is, with its id where it has one already. An id in the text is no part of it and goes.
+pub fn single(kind: Kind, text: &str, source: &str, id: Option<&str>) -> Result<Document> {
+    fn of<T: Item>(text: &str, source: &str, id: Option<&str>) -> Result<Vec<Written<T>>> {
+        let mut item = parse_item::<T>(text, source)?;
+        if item.body.id().is_some() {
+            item.text = yaml_text::remove(&item.text, "id")?;
+        }
+        item.body.set_id(id.map(str::to_string));
+        Ok(vec![item])
+    }
+    let mut document = Document::default();
+    match kind {
+        Kind::Buildpack => document.buildpacks = of(text, source, id)?,
+        Kind::App => document.apps = of(text, source, id)?,
+        Kind::Ingredient => document.ingredients = of(text, source, id)?,
+        Kind::Squad => document.squads = of(text, source, id)?,
+        Kind::Balancer => document.balancers = of(text, source, id)?,
+        Kind::Swarm => document.swarms = of(text, source, id)?,
+    }
+    Ok(document)
+}
+
 /// The document of these items, each in its operator's own words, with its id.
 pub fn export(document: &Document) -> Result<String> {
     let mut out = String::new();
@@ -220,6 +264,18 @@ impl Place<'_> {
 }
 
 impl Wrong {
+    /// At its place in an item's own text.
+    fn problem(&self, item: &Node) -> yaml_text::Problem {
+        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let node = item.nearest(&path);
+        yaml_text::Problem {
+            line: node.line,
+            column: node.column,
+            what: self.fault.what.clone(),
+            fix: self.fault.next.clone().unwrap_or_default(),
+        }
+    }
+
     /// As an error with the place of the value that is wrong.
     fn at(&self, item: &Node, source: &str) -> super::Fault {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();

@@ -178,12 +178,19 @@ impl Store {
     }
 
     /// Keeps what somebody was editing; each user has their own.
-    pub async fn put_draft(&self, who: &str, name: &str, text: &str, now_ms: i64) -> Result<()> {
-        self.keep(&format!("draft of {who}"), name, &text, now_ms).await
+    pub async fn put_draft<T: serde::Serialize + ?Sized>(&self, who: &str, name: &str, draft: &T, now_ms: i64) -> Result<()> {
+        self.keep(&format!("draft of {who}"), name, &draft, now_ms).await
     }
-    /// The draft of a user, if there is one.
-    pub async fn draft(&self, who: &str, name: &str) -> Result<Option<String>> {
-        self.kept(&format!("draft of {who}"), name).await
+    /// The draft of a user, if there is one, and when it was kept. One that cannot be read any more is none.
+    pub async fn draft<T: serde::de::DeserializeOwned>(&self, who: &str, name: &str) -> Result<Option<(T, i64)>> {
+        let row = sqlx::query("SELECT body, at_ms FROM kept WHERE kind = $1 AND name = $2")
+            .bind(format!("draft of {who}"))
+            .bind(name.to_string())
+            .fetch_optional(&self.pool)
+            .await;
+        let Some(row) = row.map_err(read)? else { return Ok(None) };
+        let at_ms = get(&row, 1)?;
+        Ok(parsed("draft", &get::<String, _>(&row, 0)?).ok().map(|draft| (draft, at_ms)))
     }
     /// Drops a draft that was saved or thrown away.
     pub async fn drop_draft(&self, who: &str, name: &str) -> Result<()> {

@@ -1,9 +1,18 @@
 //! What is wrong with the text, or may be misread, while it is typed: each with its place and, where there is one, the fix.
 
+mod near;
+mod strangers;
+mod traps;
+mod typed;
+
+pub use strangers::{at, beside};
+
+use super::join::Clash;
 use crate::deck::look::EditDocument;
-use crate::model::secret::Secrets;
-use crate::model::yaml_text::{Kind, Node, ambiguities, parse_mapping, tree};
-use std::collections::BTreeSet;
+use crate::model::document::Kind as Object;
+use crate::model::secret::{MASK, Secrets};
+use crate::model::yaml_text::{Kind, Node, parse_mapping, tree};
+use serde_json::Value;
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,35 +42,67 @@ pub struct Fix {
     pub with: String,
 }
 
-/// All problems of a text, in its order. `env`: values must be scalars.
-pub fn check(text: &str, env: bool, document: &EditDocument, secrets: &Secrets) -> Vec<Problem> {
+/// A part of a text that holds config or env.
+struct Section<'n> {
+    node: &'n Node,
+    /// The path that leads to it.
+    path: Vec<String>,
+    env: bool,
+}
+
+/// The config and env in a text.
+fn sections<'n>(root: &'n Node, document: &EditDocument) -> Vec<Section<'n>> {
+    match (document.target.block(), document.target.whole()) {
+        (Some(block), _) => vec![Section { node: root, path: Vec::new(), env: block == "env" }],
+        (None, Some(Object::Swarm | Object::Ingredient)) => {
+            let part = |name: &str| root.entry(name).map(|(_, node)| Section { node, path: vec![name.into()], env: name == "env" });
+            ["config", "env"].into_iter().filter_map(part).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// All problems of a text, in its order. `clashes`: keys that somebody else saved too, and who.
+pub fn check(text: &str, document: &EditDocument, clashes: &[(Clash, String)], secrets: &Secrets) -> Vec<Problem> {
     let mut found = tabs(text);
-    match tree(text) {
+    let root = match tree(text) {
         Err(error) => {
             // A tab in the indentation is the likelier cause, and has a fix.
             if !found.iter().any(|p| p.line == error.line) {
                 let what = error.what.split(" at byte").next().unwrap_or("").to_string();
                 found.push(problem(error.line, error.column, Severity::Error, &what, None));
             }
+            None
         }
-        Ok(None) => {}
-        Ok(Some(root)) => {
-            let lines: Vec<&str> = text.split('\n').collect();
-            let before = found.len();
-            duplicates(&root, &mut found);
-            if env {
-                env_values(&root, &lines, &mut found);
+        Ok(root) => root,
+    };
+    if let Some(root) = &root {
+        let before = found.len();
+        duplicates(root, &mut found);
+        let values = parse_mapping(text);
+        for section in sections(root, document) {
+            if section.env {
+                env_values(section.node, text, &mut found);
             } else {
-                traps(text, &root, secrets, &mut found);
+                traps::traps(text, section.node, secrets, &mut found);
             }
-            strangers(&root, document, &mut found);
-            if let Err(error) = parse_mapping(text)
-                && !found.iter().skip(before).any(|p| p.severity == Severity::Error)
-            {
-                let text = if error.fix.is_empty() { error.what } else { format!("{}; {}", error.what, error.fix) };
-                found.push(problem(error.line, error.column, Severity::Error, &text, None));
+            strangers::strangers(&section, document, &mut found);
+            if let (false, Ok(values)) = (section.env, &values) {
+                strangers::types(text, &section, values, document, &mut found);
             }
         }
+        if let Err(error) = values
+            && !found.iter().skip(before).any(|p| p.severity == Severity::Error)
+        {
+            let text = if error.fix.is_empty() { error.what } else { format!("{}; {}", error.what, error.fix) };
+            found.push(problem(error.line, error.column, Severity::Error, &text, None));
+        }
+        clashed(text, root, clashes, secrets, &mut found);
+    }
+    if let Some(kind) = document.target.whole()
+        && (root.is_some() || !found.iter().any(|p| p.severity == Severity::Error))
+    {
+        typed::typed(text, root.as_ref(), kind, document, &mut found);
     }
     found.sort_by_key(|p| (p.line, p.column));
     found
@@ -70,6 +111,23 @@ pub fn check(text: &str, env: bool, document: &EditDocument, secrets: &Secrets) 
 fn problem(line: usize, column: usize, severity: Severity, text: &str, fix: Option<Fix>) -> Problem {
     let text = crate::model::shown::shown(text);
     Problem { line: line.max(1), column: column.max(1), severity, text, fix }
+}
+
+/// The fix that puts other words in the place of a node that is written on one line.
+fn instead(text: &str, node: &Node, with: &str) -> Option<Fix> {
+    let written = text.get(node.start..node.end)?.trim_end();
+    let one_line = !written.contains('\n') && !written.is_empty();
+    one_line.then(|| Fix { from: node.column - 1, to: node.column - 1 + written.chars().count(), with: with.into() })
+}
+
+/// A scalar as YAML writes it on one line; none for what needs several.
+pub fn written(value: &Value) -> Option<String> {
+    if matches!(value, Value::Array(_) | Value::Object(_)) {
+        return None;
+    }
+    let text = crate::model::yaml_text::emit(value).ok()?;
+    let text = text.trim_end();
+    (!text.contains('\n') && !text.starts_with(['|', '>'])).then(|| text.to_string())
 }
 
 /// Tabs in the indentation, which YAML forbids.
@@ -106,7 +164,8 @@ fn duplicates(node: &Node, found: &mut Vec<Problem>) {
 }
 
 /// Env values are text: no mappings, no lists.
-fn env_values(root: &Node, lines: &[&str], found: &mut Vec<Problem>) {
+fn env_values(root: &Node, text: &str, found: &mut Vec<Problem>) {
+    let lines: Vec<&str> = text.split('\n').collect();
     for (key, value) in root.entries() {
         if matches!(value.kind, Kind::Scalar { .. } | Kind::Alias) {
             continue;
@@ -124,138 +183,38 @@ fn env_values(root: &Node, lines: &[&str], found: &mut Vec<Problem>) {
     }
 }
 
-/// Values that readers of YAML 1.1 and 1.2 take for different things.
-fn traps(text: &str, root: &Node, secrets: &Secrets, found: &mut Vec<Problem>) {
-    let places: BTreeSet<(usize, usize)> = ambiguities(text).iter().map(|p| (p.line, p.column)).collect();
-    if places.is_empty() {
-        return;
-    }
-    let keys = secret_places(root, secrets);
-    root.walk(false, &mut |node, is_key| {
-        let Some(value) = node.scalar().filter(|_| places.contains(&(node.line, node.column))) else { return };
-        let name = if keys.contains(&(node.line, node.column)) { "this value" } else { value };
-        let quoted = format!("\"{value}\"");
-        let written = if name == value { quoted.as_str() } else { "it in quotes" };
-        let text = match (trap(value), is_key) {
-            (Trap::Truth(truth), false) => format!("{name} is {truth} to YAML 1.1 and text to YAML 1.2; write {truth} or {written}"),
-            (Trap::Truth(truth), true) => format!("the key {name} is {truth} to YAML 1.1; write {written}"),
-            (Trap::Number(n), _) if name == value => format!("{name} is the number {n} to a YAML 1.1 reader; write {written}"),
-            _ => format!("{name} is not text to every YAML reader; write {written}"),
-        };
-        let fix = Fix { from: node.column - 1, to: node.column - 1 + value.chars().count(), with: quoted };
-        found.push(problem(node.line, node.column, Severity::Warning, &text, Some(fix)));
-    });
-}
-
-enum Trap {
-    Truth(bool),
-    Number(i64),
-    Other,
-}
-
-/// What a YAML 1.1 reader makes of a plain scalar (yaml.org/type/bool.html, int.html).
-fn trap(value: &str) -> Trap {
-    match value.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "on" => return Trap::Truth(true),
-        "n" | "no" | "off" => return Trap::Truth(false),
-        _ => {}
-    }
-    let (sign, digits) = value.strip_prefix('-').map_or((1, value), |rest| (-1, rest));
-    let number = if digits.contains(':') {
-        digits.split(':').try_fold(0i64, |sum, part| sum.checked_mul(60)?.checked_add(part.replace('_', "").parse().ok()?))
-    } else if digits.starts_with('0') && digits.len() > 1 {
-        i64::from_str_radix(&digits.replace('_', ""), 8).ok()
-    } else {
-        digits.replace('_', "").parse().ok()
-    };
-    number.map_or(Trap::Other, |n| Trap::Number(sign * n))
-}
-
-/// Places of scalars under a secret key.
-fn secret_places(root: &Node, secrets: &Secrets) -> BTreeSet<(usize, usize)> {
-    let mut places = BTreeSet::new();
-    let mut look = vec![root];
-    while let Some(node) = look.pop() {
-        for (key, value) in node.entries() {
-            if key.scalar().is_some_and(|name| secrets.is_secret_key(name)) {
-                value.walk(false, &mut |scalar, _| {
-                    places.insert((scalar.line, scalar.column));
-                });
-            }
-            look.push(value);
-        }
-        look.extend(node.items());
-    }
-    places
-}
-
-/// Keys that nobody else sets, but that look like one that others do.
-fn strangers(root: &Node, document: &EditDocument, found: &mut Vec<Problem>) {
-    let below = document.below.iter().flat_map(|(layer, mapping, _)| mapping.keys().map(move |key| (key.as_str(), layer.as_str())));
-    let below: Vec<(&str, &str)> = below.collect();
-    for (key, _) in root.entries() {
-        let Some(name) = key.scalar() else { continue };
-        if document.sibling_keys.contains_key(name) || below.iter().any(|(known, _)| *known == name) {
+/// Keys that somebody else saved too, with another value.
+fn clashed(text: &str, root: &Node, clashes: &[(Clash, String)], secrets: &Secrets, found: &mut Vec<Problem>) {
+    for (clash, who) in clashes {
+        let path: Vec<&str> = clash.path.iter().map(String::as_str).collect();
+        let Some((above, name)) = path.split_last().map(|(name, above)| (root.nearest(above), name)) else { continue };
+        let secret = path.iter().any(|part| secrets.is_secret_key(part));
+        let dotted = path.join(".");
+        let Some((key, value)) = above.entry(name) else {
+            let text = format!("{who} changed {dotted} here, which this text took away; saving takes theirs away too");
+            found.push(problem(above.line, above.column, Severity::Warning, &text, None));
             continue;
-        }
-        let is_free = |near: &str| root.entry(near).is_none() && looks_like(name, near);
-        let sibling = document.sibling_keys.iter().filter(|(near, _)| is_free(near)).max_by_key(|(_, count)| **count);
-        let (near, text) = match (sibling, below.iter().rfind(|(near, _)| is_free(near))) {
-            (Some((near, 1)), _) => (near.as_str(), format!("{name} is new to all siblings; one of them sets {near}")),
-            (Some((near, count)), _) => (near.as_str(), format!("{name} is new to all siblings; {count} of them set {near}")),
-            (None, Some((near, layer))) => (*near, format!("{name} is set nowhere else; {layer} sets {near}")),
-            (None, None) => continue,
         };
-        let is_plain = matches!(key.kind, Kind::Scalar { plain: true, .. });
-        let fix = is_plain.then(|| Fix { from: key.column - 1, to: key.column - 1 + name.chars().count(), with: near.into() });
-        found.push(problem(key.line, key.column, Severity::Warning, &text, fix));
-    }
-}
-
-/// Whether one key may be the other, mistyped: one slip, or two that leave nearly the same letters.
-fn looks_like(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
-    let shortest = a.len().min(b.len());
-    if a == b || shortest < 3 || a.len().abs_diff(b.len()) > 2 || a.len().max(b.len()) > 64 {
-        return false;
-    }
-    let letters = |of: &[char]| of.iter().filter(|c| !c.is_ascii_digit()).copied().collect::<Vec<_>>();
-    if letters(&a) == letters(&b) {
-        return false; // host1 and host2 are two hosts
-    }
-    match distance(&a, &b) {
-        1 => shortest >= 4,
-        2 => shortest >= 6 && strays(&a, &b) <= 1,
-        _ => false,
-    }
-}
-
-/// How many letters one has more of than the other, the greater way.
-fn strays(a: &[char], b: &[char]) -> usize {
-    let over = |a: &[char], b: &[char]| {
-        let mut left = b.to_vec();
-        a.iter().filter(|c| left.iter().position(|l| l == *c).map(|at| left.swap_remove(at)).is_none()).count()
-    };
-    over(a, b).max(over(b, a))
-}
-
-/// Optimal string alignment distance: insertions, deletions, substitutions, neighbours swapped.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut last: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    let at = |row: &[usize], n: usize| row.get(n).copied().unwrap_or(usize::MAX / 2);
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (at(&row, j) + usize::from(x != y)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
-            if i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
-                best = best.min(at(&last, j - 1) + 1);
+        let theirs = clash.theirs.as_ref().map(|value| written(value).unwrap_or_else(|| "something else".into()));
+        let (says, fix) = match &theirs {
+            None => (format!("{who} took {dotted} away here; saving keeps yours"), None),
+            Some(_) if secret => {
+                (format!("{who} saved {MASK} here too; saving keeps yours, ^t takes theirs"), instead_of(text, value, clash))
             }
-            next.push(best);
-        }
-        last = std::mem::replace(&mut row, next);
+            Some(theirs) => {
+                let masked = secrets.mask(name, theirs);
+                (format!("{who} saved {masked} here too; saving keeps yours, ^t takes theirs"), instead_of(text, value, clash))
+            }
+        };
+        let says = if fix.is_none() { says.replace(", ^t takes theirs", "") } else { says };
+        found.push(problem(key.line, value.column, Severity::Warning, &says, fix));
     }
-    at(&row, b.len())
+}
+
+fn instead_of(text: &str, value: &Node, clash: &Clash) -> Option<Fix> {
+    let theirs = clash.theirs.as_ref().and_then(written)?;
+    let scalar = matches!(value.kind, Kind::Scalar { block: false, .. });
+    if scalar { instead(text, value, &theirs) } else { None }
 }
 
 #[cfg(test)]
@@ -264,7 +223,11 @@ mod tests {
     use super::*;
 
     fn problems(text: &str, env: bool) -> Vec<String> {
-        let found = check(text, env, &document(), &Secrets::default());
+        let mut document = document();
+        if env {
+            document.target = crate::deck::look::EditTarget::SwarmEnv("s1".into());
+        }
+        let found = check(text, &document, &[], &Secrets::default());
         found.iter().map(|p| format!("{}:{} {}", p.line, p.column, p.text)).collect()
     }
 
@@ -274,7 +237,7 @@ mod tests {
             problems("cache_ttl: 12:30\ngrteing: hi\nfeature:\n  cart: on\nmode: 012\n", false),
             [
                 "1:12 12:30 is the number 750 to a YAML 1.1 reader; write \"12:30\"",
-                "2:1 grteing is new to all siblings; 11 of them set greeting",
+                "2:1 grteing is new to all 12 siblings; 11 of them set greeting",
                 "4:9 on is true to YAML 1.1 and text to YAML 1.2; write true or \"on\"",
                 "5:7 012 is the number 10 to a YAML 1.1 reader; write \"012\"",
             ]
@@ -303,21 +266,11 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_what() {
-        for (a, b) in [("grteing", "greeting"), ("db_hots", "db_host"), ("timout", "timeout")] {
-            assert!(looks_like(a, b), "{a} {b}");
-        }
-        for (a, b) in [("db_host", "db_port"), ("host1", "host2"), ("a", "b"), ("db_host", "db_pass"), ("abc", "abcdef")] {
-            assert!(!looks_like(a, b), "{a} {b}");
-        }
-    }
-
-    #[test]
     fn fixes_mend_the_text() {
         let text = "cache_ttl: 12:30\ngrteing: hi\nl:\n\t- on\n";
         let mut text = text.to_string();
         for _ in 0..9 {
-            let found = check(&text, false, &document(), &Secrets::default());
+            let found = check(&text, &document(), &[], &Secrets::default());
             let Some((problem, fix)) = found.iter().find_map(|p| Some((p, p.fix.clone()?))) else { break };
             let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
             let line: Vec<char> = lines[problem.line - 1].chars().collect();

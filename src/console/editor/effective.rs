@@ -1,6 +1,7 @@
 //! The effective view: every key, its value, the layer it comes from, what that hides, and what runs now.
 
 use crate::deck::look::{EditDocument, EditTarget};
+use crate::model::document::Kind as Object;
 use crate::model::entity::Mapping;
 use crate::model::secret::{MASK, Secrets};
 use crate::model::shown::shown;
@@ -25,6 +26,8 @@ pub struct Row {
     pub differs: bool,
     /// How many siblings set the key.
     pub siblings: usize,
+    /// Their values, masked, with how many have each: `hello 11, hi 1`.
+    pub theirs: String,
 }
 
 /// Leaf path → (value, layer, hidden below, nearest first).
@@ -32,34 +35,52 @@ type Leaves = BTreeMap<Vec<String>, (Value, String, Vec<(Value, String)>)>;
 
 /// What the layer of this text is called.
 pub fn own_layer(target: &EditTarget) -> &'static str {
-    match target {
-        EditTarget::SwarmConfig(_) | EditTarget::SwarmEnv(_) => "swarm",
-        EditTarget::IngredientConfig(_) | EditTarget::IngredientEnv(_) => "this",
-    }
+    if target.kind() == Object::Swarm { "swarm" } else { "this" }
 }
 
 /// Every key with where it comes from, in the order of the keys; those that go away too.
 pub fn effective(mine: &Mapping, document: &EditDocument, secrets: &Secrets) -> Vec<Row> {
-    let own = own_layer(&document.target);
-    let mut leaves = Leaves::new();
-    for (layer, mapping, deep) in &document.below {
-        lay(&mut leaves, &short(layer), mapping, *deep);
-    }
-    lay(&mut leaves, own, mine, false);
-    let mut running = BTreeMap::new();
-    flatten(&document.running, &mut Vec::new(), &mut |path, value| {
-        running.insert(path.to_vec(), value.clone());
-    });
+    // In a whole swarm or ingredient, config and env are layered key by key, each by itself.
+    let inner: &[&str] = match document.target.whole() {
+        Some(Object::Swarm | Object::Ingredient) => &["config", "env"],
+        _ => &[],
+    };
     let mut rows = Vec::new();
-    for (path, (value, layer, hidden)) in &leaves {
-        let now = running.remove(path);
-        rows.push(row(path, Some((value, layer)), hidden, now.as_ref(), own, document, secrets));
-    }
-    for (path, now) in &running {
-        rows.push(row(path, None, &[], Some(now), own, document, secrets));
+    for part in [None].into_iter().chain(inner.iter().copied().map(Some)) {
+        section(mine, document, secrets, part, inner, &mut rows);
     }
     rows.sort_by(|a, b| a.key.cmp(&b.key));
     rows
+}
+
+/// The rows of one part: config, env, or (none) all that is in neither.
+fn section(mine: &Mapping, document: &EditDocument, secrets: &Secrets, part: Option<&str>, inner: &[&str], rows: &mut Vec<Row>) {
+    let of = |mapping: &Mapping| -> Mapping {
+        match part {
+            Some(part) => mapping.get(part).and_then(Value::as_object).cloned().unwrap_or_default(),
+            None => {
+                mapping.iter().filter(|(key, _)| !inner.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
+            }
+        }
+    };
+    let own = own_layer(&document.target);
+    let mut leaves = Leaves::new();
+    for (layer, mapping, deep) in &document.below {
+        lay(&mut leaves, &short(layer), &of(mapping), *deep);
+    }
+    lay(&mut leaves, own, &of(mine), false);
+    let mut running = BTreeMap::new();
+    flatten(&of(&document.running), &mut Vec::new(), &mut |path, value| {
+        running.insert(path.to_vec(), value.clone());
+    });
+    let whole = |path: &[String]| -> Vec<String> { part.iter().map(|part| part.to_string()).chain(path.iter().cloned()).collect() };
+    for (path, (value, layer, hidden)) in &leaves {
+        let now = running.remove(path);
+        rows.push(row(&whole(path), Some((value, layer)), hidden, now.as_ref(), own, document, secrets));
+    }
+    for (path, now) in &running {
+        rows.push(row(&whole(path), None, &[], Some(now), own, document, secrets));
+    }
 }
 
 fn row(
@@ -71,14 +92,18 @@ fn row(
     document: &EditDocument,
     secrets: &Secrets,
 ) -> Row {
-    let differs = set.map(|(value, _)| value) != running;
+    let compared = document.compared.is_empty() || path.first().is_some_and(|first| document.compared.contains(&first.as_str()));
+    let differs = compared && set.map(|(value, _)| value) != running;
     let secret = path.iter().any(|part| secrets.is_secret_key(part));
     let text = |value: &Value| masked(path, value, secrets);
     let now = match running {
+        None if !compared => String::new(),
         None => "-".into(),
         Some(value) if text(value) == MASK || secret => if differs { "other" } else { "same" }.into(),
         Some(value) => text(value),
     };
+    let sibling = document.siblings.keys.get(path);
+    let theirs = sibling.map(|key| key.values.iter().map(|(value, count)| format!("{} {count}", text(value))).collect::<Vec<_>>());
     Row {
         key: shown(&path.join(".")),
         value: set.map_or("-".into(), |(value, _)| text(value)),
@@ -87,7 +112,8 @@ fn row(
         hides: hidden.iter().map(|(value, layer)| (text(value), shown(layer))).collect(),
         running: now,
         differs,
-        siblings: document.sibling_keys.get(&path.join(".")).or_else(|| document.sibling_keys.get(path.first()?)).copied().unwrap_or(0),
+        siblings: sibling.map_or(0, |key| key.count),
+        theirs: if secret { String::new() } else { theirs.unwrap_or_default().join(", ") },
     }
 }
 
@@ -115,10 +141,27 @@ fn flatten(mapping: &Mapping, path: &mut Vec<String>, each: &mut dyn FnMut(&[Str
         path.push(key.clone());
         match value {
             Value::Object(inner) if !inner.is_empty() => flatten(inner, path, each),
-            value => each(path, value),
+            value => match named_items(value) {
+                Some(items) => flatten(&items, path, each),
+                None => each(path, value),
+            },
         }
         path.pop();
     }
+}
+
+/// A list of objects that have names, as a mapping of them: hosts.
+fn named_items(value: &Value) -> Option<Mapping> {
+    let items = value.as_array().filter(|items| !items.is_empty())?;
+    let named = |item: &Value| -> Option<(String, Value)> {
+        let mut inner = item.as_object()?.clone();
+        let name = inner.get("name")?.as_str()?.to_string();
+        if inner.len() > 1 {
+            inner.shift_remove("name");
+        }
+        Some((name, Value::Object(inner)))
+    };
+    items.iter().map(named).collect()
 }
 
 /// Puts a layer over the ones below: top-level keys replace each other whole, or key by key where it merges deep.

@@ -1,5 +1,6 @@
 //! What keys and pastes do.
 
+use super::complete::complete;
 use super::keys::{self, Command};
 use super::review::Answer;
 use super::{Editor, EditorAct, Pane};
@@ -13,6 +14,7 @@ impl Editor {
         if self.review.is_some() {
             return Vec::new();
         }
+        self.completion = None;
         if let Some(find) = &mut self.find {
             find.extend(text.chars().filter(|c| !c.is_control()));
             self.search(true, true);
@@ -26,29 +28,23 @@ impl Editor {
     /// A key.
     pub fn key(&mut self, key: KeyEvent, now_ms: i64) -> Vec<EditorAct> {
         if let Some(review) = &mut self.review {
-            let then_plan = review.then_plan;
-            match review.key(key, now_ms) {
-                Answer::Nothing => {}
-                Answer::Cancel => self.review = None,
-                Answer::Save => {
-                    self.review = None;
-                    self.saving = true;
-                    self.message = Some(("saving".into(), false));
-                    return vec![EditorAct::Save { text: self.text(), rev: self.document.rev, then_plan }];
-                }
-            }
-            return Vec::new();
+            let answer = review.key(key, now_ms);
+            return self.answered(answer, now_ms);
         }
         let Some(command) = keys::command(key) else { return Vec::new() };
         self.message = None;
         if self.find.is_some() {
             return self.find_key(key, command);
         }
+        if self.completion.is_some() && self.completion_key(command, now_ms) {
+            return Vec::new();
+        }
         match command {
             Command::Leave => return self.leave(now_ms),
-            Command::Save => self.ask(false),
-            Command::SaveAndPlan => self.ask(true),
+            Command::Save => return self.ask(false),
+            Command::SaveAndPlan => return self.ask(true),
             Command::External => return vec![EditorAct::External { text: self.text() }],
+            Command::Suspend => return vec![EditorAct::Suspend],
             Command::Pane => {
                 self.pane = match self.pane {
                     Pane::Text => Pane::Effective,
@@ -63,10 +59,85 @@ impl Editor {
                 self.find = Some(String::new());
             }
             Command::Copy => return self.buffer.copy().map(|text| EditorAct::Copy { text }).into_iter().collect(),
+            Command::Indent if self.pane == Pane::Text && self.complete(now_ms) => {}
             command if self.pane == Pane::Text => self.edit(command, now_ms),
             command => self.list_key(command),
         }
         Vec::new()
+    }
+
+    /// What was answered to the difference.
+    fn answered(&mut self, answer: Answer, now_ms: i64) -> Vec<EditorAct> {
+        match answer {
+            Answer::Nothing => return Vec::new(),
+            Answer::Cancel => self.review = None,
+            Answer::Save | Answer::SaveAndPlan => {
+                self.review = None;
+                self.saving = true;
+                self.message = Some(("saving".into(), false));
+                return vec![EditorAct::Save { text: self.text(), rev: self.document.rev, then_plan: answer == Answer::SaveAndPlan }];
+            }
+            Answer::Take => self.take_draft(now_ms),
+            Answer::Drop => {
+                (self.review, self.offered, self.has_draft) = (None, None, false);
+                self.message = Some(("the draft is gone".into(), false));
+                return vec![EditorAct::DropDraft];
+            }
+            Answer::Leave => {
+                (self.review, self.offered) = (None, None);
+                return vec![EditorAct::Close];
+            }
+        }
+        Vec::new()
+    }
+
+    /// Tab where something is known: one thing is taken at once, of several a list is opened.
+    fn complete(&mut self, now_ms: i64) -> bool {
+        if self.buffer.selection().is_some() {
+            return false;
+        }
+        let found = complete(self.buffer.lines(), self.buffer.cursor(), &self.document, &self.secrets);
+        let Some(found) = found else { return false };
+        let only = found.items.len() == 1 && found.from < found.to;
+        self.completion = Some(found);
+        if only {
+            self.take_completion(now_ms);
+        }
+        true
+    }
+
+    /// A key while the list is open; whether that is all that it does.
+    fn completion_key(&mut self, command: Command, now_ms: i64) -> bool {
+        let Some(open) = &mut self.completion else { return false };
+        let count = open.items.len().max(1);
+        match command {
+            Command::Indent | Command::Rows(1, false, false) => open.at = (open.at + 1) % count,
+            Command::Outdent | Command::Rows(-1, false, false) => open.at = (open.at + count - 1) % count,
+            Command::Enter => self.take_completion(now_ms),
+            Command::Leave => self.completion = None,
+            Command::Type(_) | Command::Backspace => {
+                let chosen = open.items.get(open.at).map(|item| item.name.clone());
+                self.edit(command, now_ms);
+                let mut again = complete(self.buffer.lines(), self.buffer.cursor(), &self.document, &self.secrets);
+                if let Some(open) = &mut again {
+                    open.at = open.items.iter().position(|item| Some(&item.name) == chosen.as_ref()).unwrap_or(0);
+                }
+                self.completion = again;
+            }
+            _ => {
+                self.completion = None;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn take_completion(&mut self, now_ms: i64) {
+        let Some(open) = self.completion.take() else { return };
+        if let Some(item) = open.items.get(open.at) {
+            self.buffer.replace_range(open.row, open.from, open.to, &item.text);
+            self.edited(now_ms);
+        }
     }
 
     /// Keys for the text; every edit is followed by [`Editor::edited`].

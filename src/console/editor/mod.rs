@@ -1,7 +1,8 @@
-//! The editor of a swarm's or ingredient's config and env: its state, and what keys, time and others' saves do to it. Pure.
+//! The editor of whole objects and of a swarm's or ingredient's config and env: its state, and what keys, time and others' saves do to it. Pure.
 
 pub mod buffer;
 pub mod check;
+mod complete;
 pub mod effective;
 mod input;
 mod join;
@@ -14,21 +15,29 @@ mod saving;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod users;
 mod view;
 mod view_panes;
+mod view_popup;
 mod view_text;
 
 pub use keys::{HINTS, MORE};
+#[cfg(test)]
+pub use testing::document as example;
 
-use crate::deck::look::{EditDocument, EditTarget};
+use crate::deck::look::{Draft, EditDocument, EditTarget};
+use crate::model::document::Kind as Object;
 use crate::model::secret::Secrets;
 use crate::model::yaml_text::{Node, parse_mapping, tree};
 use buffer::Buffer;
 use check::Problem;
+use complete::Completion;
 use effective::Row;
+use join::Clash;
 use review::Review;
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use users::Impact;
 
 /// The text is checked so long after the last change, ms.
 pub const CHECK_MS: i64 = 150;
@@ -39,15 +48,19 @@ pub const DRAFT_MS: i64 = 2_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EditorAct {
     /// Keep this draft.
-    Draft { text: String },
-    /// The text is the saved one again: no draft is needed.
+    Draft(Draft),
+    /// The text is the saved one again, or the draft is not wanted: none is needed.
     DropDraft,
+    /// Say what saving would mean; answered by [`Editor::tried`].
+    Try { text: String, rev: i64 },
     /// Save; answered by [`Editor::saved`] or [`Editor::not_saved`].
     Save { text: String, rev: i64, then_plan: bool },
     /// Open the text in `$EDITOR`; answered by [`Editor::external_done`].
     External { text: String },
     /// To the clipboard.
     Copy { text: String },
+    /// Stop the program, as the shell does it.
+    Suspend,
     /// Leave; a draft was asked for before when one is needed.
     Close,
 }
@@ -66,6 +79,15 @@ struct Window {
     top: usize,
     left: usize,
     height: usize,
+}
+
+/// A draft that is offered.
+#[derive(Debug, Clone)]
+struct Offered {
+    text: String,
+    clashes: Vec<(Clash, String)>,
+    /// What others did since, one line, and whether keys clash.
+    since: Option<(String, bool)>,
 }
 
 /// The editor. Times are ms of one clock, given by the caller.
@@ -101,7 +123,17 @@ pub struct Editor {
     pane: Pane,
     row: usize,
     find: Option<String>,
+    /// What is offered at the cursor.
+    completion: Option<Completion>,
     review: Option<Review>,
+    /// A draft from an earlier session that is offered, joined with what was saved since.
+    offered: Option<Offered>,
+    /// What saving would mean is asked for, of this version of the text; and whether a plan shall follow.
+    trying: Option<(u64, bool)>,
+    /// What the text means for the swarms that use the ingredient.
+    impact: Vec<Impact>,
+    /// Keys that others saved too, and who did.
+    clashes: Vec<(Clash, String)>,
     /// One line for the operator, and whether it is bad news.
     message: Option<(String, bool)>,
     /// What others did: a sentence, and whether keys clash.
@@ -115,10 +147,12 @@ pub struct Editor {
 impl Editor {
     /// Opens a document.
     pub fn open(document: EditDocument, now_ms: i64) -> Editor {
-        let buffer = Buffer::new(&document.text);
+        let mut buffer = Buffer::new(&document.text);
+        buffer.place(document.at);
+        let secrets = document.secrets.clone();
         let mut editor = Editor {
             document,
-            secrets: Secrets::default(),
+            secrets,
             fleet: String::new(),
             can_write: true,
             buffer,
@@ -140,7 +174,12 @@ impl Editor {
             pane: Pane::Text,
             row: 0,
             find: None,
+            completion: None,
             review: None,
+            offered: None,
+            trying: None,
+            impact: Vec::new(),
+            clashes: Vec::new(),
             message: None,
             others: None,
             waiting: None,
@@ -157,28 +196,6 @@ impl Editor {
         (self.fleet, self.can_write) = (fleet.into(), can_write);
         self
     }
-    /// With the operator's own rule for what is secret.
-    #[must_use]
-    pub fn with_secrets(mut self, secrets: Secrets) -> Editor {
-        self.secrets = secrets;
-        (self.shaped, self.checked) = (u64::MAX, u64::MAX);
-        self.shape();
-        self.check();
-        self
-    }
-    /// A draft from an earlier session, put in as one edit: `^u` takes it back.
-    pub fn offer_draft(&mut self, text: &str, kept_ms: i64, now_ms: i64) {
-        if text == self.buffer.text() {
-            return;
-        }
-        self.buffer.replace(text, (0, 0));
-        self.has_draft = true;
-        (self.drafted, self.draft_ms) = (self.buffer.version, Some(kept_ms));
-        self.message = Some((format!("your draft, kept {} ago; ^u takes it back", view::age(now_ms - kept_ms)), false));
-        self.shape();
-        self.check();
-    }
-
     pub fn target(&self) -> &EditTarget {
         &self.document.target
     }
@@ -203,6 +220,10 @@ impl Editor {
     pub fn is_asking(&self) -> bool {
         self.review.is_some()
     }
+    /// Whether a question is open that takes keys by now.
+    pub fn is_seen(&self, now_ms: i64) -> bool {
+        self.review.as_ref().is_some_and(|review| review.is_awake(now_ms))
+    }
     /// When [`Editor::tick`] next has something to do, ms; none while all is quiet.
     pub fn next_tick(&self) -> Option<i64> {
         let check = (self.checked != self.buffer.version).then_some(self.edited_ms + CHECK_MS);
@@ -211,13 +232,10 @@ impl Editor {
         check.into_iter().chain(draft).min()
     }
 
-    /// The frame was flushed to the terminal.
-    pub fn painted(&mut self, now_ms: i64) {
-        if let Some(review) = &mut self.review {
-            review.painted(now_ms);
-        }
+    /// When the question that is open was drawn; none where none is.
+    pub fn drawn(&mut self) -> Option<&mut Option<i64>> {
+        self.review.as_mut().map(|review| &mut review.painted_ms)
     }
-
     /// Time passes: the check after a pause, the draft while there are changes.
     pub fn tick(&mut self, now_ms: i64) -> Vec<EditorAct> {
         if self.checked != self.buffer.version && now_ms - self.edited_ms >= CHECK_MS {
@@ -237,9 +255,14 @@ impl Editor {
         self.draft_ms = Some(now_ms);
         if self.is_changed() {
             self.has_draft = true;
-            return vec![EditorAct::Draft { text: self.text() }];
+            return vec![EditorAct::Draft(Draft { text: self.text(), base: self.document.text.clone(), rev: self.document.rev })];
         }
         if std::mem::take(&mut self.has_draft) { vec![EditorAct::DropDraft] } else { Vec::new() }
+    }
+
+    /// The draft that is not kept yet, now: the terminal is gone, or somebody ends the program.
+    pub fn last_draft(&mut self, now_ms: i64) -> Vec<EditorAct> {
+        self.draft(now_ms)
     }
 
     fn edited(&mut self, now_ms: i64) {
@@ -273,16 +296,20 @@ impl Editor {
         }
     }
 
-    /// Problems and the effective view.
+    /// Problems, the effective view, and what it means for others.
     fn check(&mut self) {
         if self.checked == self.buffer.version {
             return;
         }
         self.checked = self.buffer.version;
         let text = self.buffer.text();
-        self.problems = check::check(&text, self.is_env(), &self.document, &self.secrets);
+        let mine = parse_mapping(&text);
+        if let Ok(mine) = &mine {
+            self.clashes.retain(|(clash, _)| !clash.is_settled(mine));
+        }
+        self.problems = check::check(&text, &self.document, &self.clashes, &self.secrets);
         self.problem = self.problem.min(self.problems.len().saturating_sub(1));
-        if let Ok(mine) = parse_mapping(&text) {
+        if let Ok(mine) = mine {
             let mine = if self.is_env() { env_texts(&text, mine) } else { mine };
             self.rows = effective::effective(&mine, &self.document, &self.secrets);
             self.row = self.row.min(self.rows.len().saturating_sub(1));
@@ -290,22 +317,47 @@ impl Editor {
         } else {
             self.stale = true;
         }
+        if let Some(impact) = users::impact(&text, &self.document) {
+            self.impact = impact;
+        }
         let lines: BTreeSet<usize> = self.problems.iter().map(|p| p.line).collect();
         self.marked.clear();
         if let (false, Ok(Some(root))) = (lines.is_empty(), tree(&text)) {
             mark(&root, "", &lines, &mut self.marked);
         }
     }
+
     fn is_env(&self) -> bool {
-        matches!(self.document.target, EditTarget::SwarmEnv(_) | EditTarget::IngredientEnv(_))
+        self.document.target.block() == Some("env")
+    }
+
+    /// Whether there is something to plan once this is saved: a swarm's dispatch, or the wave of an ingredient.
+    fn plans(&self) -> bool {
+        match self.document.target.kind() {
+            Object::Swarm => true,
+            Object::Ingredient => !self.document.users.is_empty(),
+            _ => false,
+        }
     }
 
     /// Keys for the foot of the screen, most needed first.
     pub fn hints(&self) -> Vec<(&'static str, &'static str)> {
         match (&self.review, &self.find, self.pane) {
-            (Some(_), _, _) => vec![("y", "save"), ("tab", "other button"), ("j k", "scroll"), ("esc", "cancel")],
+            (Some(review), _, _) if review.asks_for_draft() => {
+                vec![("y", "go on with it"), ("d", "drop it"), ("tab", "next button"), ("j k", "scroll"), ("esc", "leave it")]
+            }
+            (Some(review), _, _) => {
+                let mut hints = vec![("y", "save"), ("tab", "next button"), ("j k", "scroll"), ("esc", "cancel")];
+                if review.buttons.len() > 2 {
+                    hints.insert(1, ("p", "save+plan"));
+                }
+                hints
+            }
             (None, Some(_), _) => vec![("enter", "next"), ("up", "last"), ("esc", "done")],
-            (None, None, Pane::Text) => HINTS.to_vec(),
+            (None, None, Pane::Text) if self.completion.is_some() => {
+                vec![("tab", "next"), ("s-tab", "last"), ("enter", "take"), ("esc", "close")]
+            }
+            (None, None, Pane::Text) => HINTS.iter().copied().filter(|(key, _)| *key != "^x" || self.plans()).collect(),
             (None, None, _) => vec![("j k", "move"), ("enter", "go there"), ("^e", "pane"), ("^t", "fix"), ("^s", "save"), ("esc", "text")],
         }
     }

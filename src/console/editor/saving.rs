@@ -1,42 +1,92 @@
 //! Saving, and what others saved meanwhile.
 
 use super::check::Severity;
-use super::review::Review;
-use super::{Editor, join};
-use crate::deck::look::EditDocument;
+use super::review::{Line, Review};
+use super::{Editor, EditorAct, Offered, join, users};
+use crate::deck::look::{Draft, EditDocument, EditSaved};
+use crate::model::document::Kind as Object;
+use crate::model::{Fault, Result};
 
 impl Editor {
-    /// Opens the difference, when there is one and it can be saved.
-    pub(super) fn ask(&mut self, then_plan: bool) {
+    /// Opens the difference, when there is one and it can be saved; of a whole object what it means is asked for first.
+    pub(super) fn ask(&mut self, then_plan: bool) -> Vec<EditorAct> {
         self.check();
         if let Some(document) = self.waiting.take() {
             self.merge_saved(*document);
         }
         let error = self.problems.iter().position(|p| p.severity == Severity::Error);
+        let is_new = self.is_new();
         let no = |text: String| Some((text, true));
         if !self.can_write {
             self.message = no("this fleet is open to look only; the draft is kept".into());
-        } else if self.saving {
+        } else if self.saving || self.trying.is_some() {
             self.message = no("the last save is still under way".into());
         } else if let Some(at) = error {
             self.problem = at;
             self.go_to_problem();
             let place = self.problems.get(at).map(|p| format!("{}:{} {}", p.line, p.column, p.text)).unwrap_or_default();
             self.message = no(format!("not saved: {place}"));
-        } else if !self.is_changed() && !then_plan {
+        } else if then_plan && !self.plans() {
+            let what =
+                if self.document.target.kind() == Object::Ingredient { "no swarm uses it" } else { "a swarm or an ingredient is planned" };
+            self.message = no(format!("there is nothing to plan: {what}; ^s saves"));
+        } else if !self.is_changed() && !then_plan && !is_new {
             self.message = Some(("nothing to save".into(), false));
+        } else if self.document.target.whole().is_some() && (self.is_changed() || is_new) {
+            self.trying = Some((self.buffer.version, then_plan));
+            self.message = Some(("looking what this means".into(), false));
+            return vec![EditorAct::Try { text: self.text(), rev: self.document.rev }];
         } else {
-            self.review = Some(Review::new(&self.document.text, &self.text(), then_plan, &self.secrets));
+            self.review(then_plan, &[]);
+        }
+        Vec::new()
+    }
+
+    /// What saving a whole object would mean, or why it cannot be saved.
+    pub fn tried(&mut self, result: Result<Vec<String>>) {
+        let Some((version, then_plan)) = self.trying.take() else { return };
+        match result {
+            _ if version != self.buffer.version => self.message = Some(("the text changed meanwhile; save again".into(), true)),
+            Ok(notices) => {
+                self.message = None;
+                self.review(then_plan, &notices);
+            }
+            Err(fault) => self.refused(&fault),
         }
     }
 
-    /// It was saved as this revision.
-    pub fn saved(&mut self, text: &str, rev: i64, who: &str, now_ms: i64) {
+    /// Opens the difference. An ingredient's says what it means for each swarm.
+    fn review(&mut self, then_plan: bool, notices: &[String]) {
+        self.completion = None;
+        let mut notes: Vec<Line> = Vec::new();
+        for notice in notices {
+            notes.extend(wrapped(notice).into_iter().enumerate().map(|(n, text)| Line { sign: if n == 0 { '!' } else { ' ' }, text }));
+        }
+        if !self.impact.is_empty() {
+            let (change, hidden) = users::counts(&self.impact);
+            let untouched = self.impact.len() - change - hidden;
+            let swarms = super::view::plural(self.impact.len(), "swarm");
+            notes.push(Line { sign: '@', text: format!("used by {swarms}: {change} change, {hidden} overridden, {untouched} untouched") });
+            notes.extend(users::lines(&self.impact).into_iter().map(|text| Line { sign: '.', text }));
+        }
+        let plans = self.plans() && (self.impact.is_empty() || users::counts(&self.impact).0 > 0);
+        let is_new = self.is_new();
+        let saved = if is_new { "" } else { &self.document.text };
+        self.review = Some(Review::save(saved, &self.text(), then_plan, plans, notes, &self.secrets));
+    }
+
+    /// It was saved.
+    pub fn saved(&mut self, text: &str, saved: &EditSaved, who: &str, now_ms: i64) {
         self.saving = false;
         self.document.text = text.into();
-        (self.document.rev, self.document.saved_by, self.document.saved_ms) = (rev, who.into(), now_ms);
+        self.document.title.clone_from(&saved.title);
+        self.document.target = saved.target.clone();
+        (self.document.rev, self.document.saved_by, self.document.saved_ms) = (saved.rev, who.into(), now_ms);
         self.others = None;
-        self.message = Some(("saved".into(), false));
+        self.clashes.clear();
+        self.message = Some((crate::model::shown::shown(&saved.said), false));
+        self.checked = u64::MAX;
+        self.check();
         self.shaped = u64::MAX;
         self.shape();
         self.has_draft = false;
@@ -46,10 +96,68 @@ impl Editor {
             self.drafted = self.buffer.version;
         }
     }
-    /// It was not saved, and why (one line).
-    pub fn not_saved(&mut self, why: &str) {
-        self.saving = false;
-        self.message = Some((format!("not saved: {}", crate::model::shown::shown(why)), true));
+    /// It was not saved, and why.
+    pub fn not_saved(&mut self, fault: &Fault) {
+        (self.saving, self.trying) = (false, None);
+        self.refused(fault);
+    }
+
+    fn refused(&mut self, fault: &Fault) {
+        let line = crate::model::shown::shown(&fault.line());
+        self.message = Some((format!("not saved: {}", line.strip_prefix("text:").unwrap_or(&line)), true));
+    }
+
+    /// A draft from an earlier session is offered, joined with what was saved since.
+    pub fn offer_draft(&mut self, draft: &Draft, kept_ms: i64, now_ms: i64) {
+        if draft.text == self.document.text {
+            return;
+        }
+        let who = crate::model::shown::shown(&self.document.saved_by);
+        let saved = super::view::age(now_ms - self.document.saved_ms);
+        let mut offered = Offered { text: draft.text.clone(), clashes: Vec::new(), since: None };
+        if draft.base != self.document.text {
+            match join::join(&draft.base, &self.document.text, &draft.text) {
+                Some(joined) => {
+                    let keys: Vec<String> = joined.taken.iter().cloned().chain(joined.clash.iter().map(join::Clash::dotted)).collect();
+                    let clash = match joined.clash.len() {
+                        0 => "no clash".to_string(),
+                        n => format!("{n} of them changed in the draft too: CLASH"),
+                    };
+                    let text = if keys.is_empty() {
+                        format!("since it was begun {who} saved comments or order, {saved} ago")
+                    } else {
+                        format!("since it was begun {who} saved {}, {saved} ago; {clash}", keys.join(", "))
+                    };
+                    offered.since = Some((text, !joined.clash.is_empty()));
+                    offered.clashes = joined.clash.into_iter().map(|clash| (clash, who.clone())).collect();
+                    offered.text = joined.text;
+                }
+                None => {
+                    let text = format!(
+                        "since it was begun {who} saved here, {saved} ago; the draft cannot be read, so it is not joined: compare them"
+                    );
+                    offered.since = Some((text, true));
+                }
+            }
+        }
+        let notes = offered.since.iter().flat_map(|(text, clash)| {
+            let sign = if *clash { '!' } else { '.' };
+            wrapped(text).into_iter().enumerate().map(move |(n, text)| Line { sign: if n == 0 { sign } else { ' ' }, text })
+        });
+        let age = super::view::age(now_ms - kept_ms);
+        self.review = Some(Review::draft(&age, &self.document.text, &offered.text, notes.collect(), &self.secrets));
+        (self.offered, self.has_draft, self.draft_ms) = (Some(offered), true, Some(kept_ms));
+    }
+
+    /// The draft into the text, as one edit: `^u` takes it back.
+    pub(super) fn take_draft(&mut self, now_ms: i64) {
+        self.review = None;
+        let Some(offered) = self.offered.take() else { return };
+        self.buffer.replace(&offered.text, self.buffer.cursor());
+        (self.clashes, self.others) = (offered.clashes, offered.since);
+        self.message = Some(("your draft; ^u takes it back".into(), false));
+        self.edited(now_ms);
+        self.check();
     }
     /// `$EDITOR` ended with this text; none when it failed or changed nothing.
     pub fn external_done(&mut self, text: Option<&str>, now_ms: i64) {
@@ -77,17 +185,26 @@ impl Editor {
             return;
         };
         let taken = joined.taken.join(", ");
-        self.others = Some(match (joined.clash.as_slice(), taken.is_empty()) {
+        let clashing: Vec<String> = joined.clash.iter().map(join::Clash::dotted).collect();
+        self.others = Some(match (clashing.as_slice(), taken.is_empty()) {
             ([], true) => (format!("{who} saved here; nothing that this text does not have"), false),
             ([], false) => (format!("{who} saved {taken} here; no clash, now in this text too"), false),
-            (clash, _) => (format!("{who} saved {} here too; CLASH, saving keeps yours", clash.join(", ")), true),
+            (clash, true) => (format!("{who} saved {} here too; CLASH, saving keeps yours", clash.join(", ")), true),
+            (clash, false) => (format!("{who} saved {} here too; CLASH, saving keeps yours; {taken} came in", clash.join(", ")), true),
         });
+        self.clashes.retain(|(old, _)| !joined.clash.iter().any(|new| new.path == old.path));
+        self.clashes.extend(joined.clash.into_iter().map(|clash| (clash, who.clone())));
         self.document = document;
         if joined.text != ours {
             self.buffer.replace(&joined.text, self.buffer.cursor());
         }
-        self.shaped = u64::MAX;
+        (self.shaped, self.checked) = (u64::MAX, u64::MAX);
         self.shape();
         self.check();
     }
+}
+
+/// A notice in lines that 60 columns have room for.
+fn wrapped(text: &str) -> Vec<String> {
+    super::view_panes::wrap(&crate::model::shown::shown(text), 56)
 }

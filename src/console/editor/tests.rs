@@ -1,8 +1,10 @@
 //! The editor as an operator has it: keys in, frames and texts out.
 
-use super::testing::{SAVED, TYPED, document};
+use super::testing::{SAVED, TYPED, document, ingredient, whole};
 use super::*;
 use crate::console::theme::Theme;
+use crate::deck::look::EditSaved;
+use crate::model::Fault;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer as Frame;
@@ -30,6 +32,24 @@ fn key(code: KeyCode) -> KeyEvent {
 fn ctrl(c: char) -> KeyEvent {
     KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)
 }
+impl Editor {
+    fn painted(&mut self, now_ms: i64) {
+        if let Some(drawn) = self.drawn() {
+            drawn.get_or_insert(now_ms);
+        }
+    }
+}
+fn draft(text: &str, base: &str) -> Draft {
+    Draft { text: text.into(), base: base.into(), rev: 7 }
+}
+fn saved_as(rev: i64) -> EditSaved {
+    EditSaved {
+        target: EditTarget::SwarmConfig("s1".into()),
+        rev,
+        title: "shop-prod-web config".into(),
+        said: "saved; not live until it is dispatched".into(),
+    }
+}
 fn with_text(text: &str) -> Editor {
     let mut document = document();
     document.text = text.into();
@@ -53,146 +73,18 @@ fn example() -> Editor {
 fn frame_80x24() {
     let (text, cursor) = frame(&example(), 80, 24, 1_004_000);
     assert_eq!(cursor, Some((16, 5)));
-    insta::assert_snapshot!(text, @r#"
-[PROD-EU]  EDIT shop-prod-web config      draft kept <1m ago - NOT SAVED  WRITE
-YOURS  9 lines, 4 changed ---------+ EFFECTIVE  12 keys, 5 differ from running
-   1 # primary moved, OPS-880      | KEY           VALUE   FROM      RUNNING
- ~ 2 db_host: db2                  | cache_ttl     12:30 ! swarm     300     <
- ! 3 cache_ttl: 12:30              | db_host       db2     swarm     db1     <
- ! 4 grteing: hi                   |   hides       db1     ingr db
-   5 feature:                      | db_password   ****    ingr db   same
- ! 6   cart: on                    | db_pool       20      ingr db   20
-   7   # tax: off                  | feature.cart  true !  swarm     false   <
-   8 limits:                       | feature.tax   -       gone      true    <
-   9   upload: 10M                 | greeting      hello   ingr web  hello
-                                   | grteing       hi !    swarm     -       <
-                                   | limits.upload 10M     swarm     10M
-                                   | locale        de      ingr web  de
-                                   |
-                                   | 3 more, all same as running
-PROBLEMS 3 ------------------------+--------------------------------------------
- ! 3:12  12:30 is the number 750 to a YAML 1.1 reader; write "12:30"
->! 4:1   grteing is new to all siblings; 11 of them set greeting
- ! 6:9   on is true to YAML 1.1 and text to YAML 1.2; write true or "on"
-OTHERS  none since op2 saved it <1m ago
-USED BY this swarm only
-
-^s save  ^x save+plan  ^t fix  ^n next  ^e pane  ^u undo  ^o $EDITOR  esc keep
-"#);
+    insta::assert_snapshot!(text);
 }
 #[test]
 fn frame_60x20() {
     let mut editor = example();
-    insta::assert_snapshot!(frame(&editor, 60, 20, 1_004_000).0, @r#"
-[PROD-EU]  EDIT shop-prod-web config       NOT SAVED  WRITE
-YOURS  9 lines, 4 changed ----------------------------------
-   1 # primary moved, OPS-880
- ~ 2 db_host: db2
- ! 3 cache_ttl: 12:30
- ! 4 grteing: hi
-   5 feature:
- ! 6   cart: on
-   7   # tax: off
-   8 limits:
-   9   upload: 10M
-
-PROBLEMS 3 -------------------------------------------------
- ! 3:12  12:30 is the number 750 to a YAML 1.1 reader;
-         write "12:30"
->! 4:1   grteing is new to all siblings; 11 of them set
-         greeting
- ! 6:9   on is true to YAML 1.1 and text to YAML 1.2; write
-         true or "on"
-^s save  ^x save+plan  ^t fix  ^n next  ^e pane  esc keep
-"#);
+    insta::assert_snapshot!(frame(&editor, 60, 20, 1_004_000).0);
     editor.key(ctrl('e'), 1_004_000);
-    insta::assert_snapshot!(frame(&editor, 60, 20, 1_004_000).0, @r#"
-[PROD-EU]  EDIT shop-prod-web config       NOT SAVED  WRITE
-EFFECTIVE  12 keys, 5 differ from running
-KEY                 VALUE         FROM      RUNNING
-cache_ttl           12:30 !       swarm     300          <
-db_host             db2           swarm     db1          <
-  hides             db1           ingr db
-db_password         ****          ingr db   same
-db_pool             20            ingr db   20
-feature.cart        true !        swarm     false        <
-feature.tax         -             gone      true         <
-greeting            hello         ingr web  hello
-grteing             hi !          swarm     -            <
-limits.upload       10M           swarm     10M
-locale              de            ingr web  de
-url                 ****          ingr db   same
-workers             4             ingr web  4
-zone                eu            ingr web  eu
-
-cache_ttl = 12:30 (swarm), runs 300
-j k move  enter go there  ^e pane  ^t fix  ^s save  esc text
-"#);
+    insta::assert_snapshot!(frame(&editor, 60, 20, 1_004_000).0);
 }
 #[test]
 fn frame_200x60() {
-    insta::assert_snapshot!(frame(&example(), 200, 60, 1_004_000).0, @r#"
-[PROD-EU]  EDIT shop-prod-web config                                                                                                                              draft kept <1m ago - NOT SAVED  WRITE
-YOURS  9 lines, 4 changed ----------------------------------+ EFFECTIVE  12 keys, 5 differ from running
-   1 # primary moved, OPS-880                               | KEY                               VALUE                       FROM                 | RUNNING                                  SIBLINGS
- ~ 2 db_host: db2                                           | cache_ttl                         12:30 !                     swarm                | 300                                  <   12 set it
- ! 3 cache_ttl: 12:30                                       | db_host                           db2                         swarm                | db1                                  <   3 set it
- ! 4 grteing: hi                                            |   hides                           db1                         ingr db              |
-   5 feature:                                               | db_password                       ****                        ingr db              | same
- ! 6   cart: on                                             | db_pool                           20                          ingr db              | 20
-   7   # tax: off                                           | feature.cart                      true !                      swarm                | false                                <   12 set it
-   8 limits:                                                | feature.tax                       -                           gone                 | true                                 <   12 set it
-   9   upload: 10M                                          | greeting                          hello                       ingr web             | hello                                    11 set it
-                                                            | grteing                           hi !                        swarm                | -                                    <
-                                                            | limits.upload                     10M                         swarm                | 10M                                      9 set it
-                                                            | locale                            de                          ingr web             | de
-                                                            | url                               ****                        ingr db              | same
-                                                            | workers                           4                           ingr web             | 4
-                                                            | zone                              eu                          ingr web             | eu
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-                                                            |                                                                                    |
-PROBLEMS 3 ---------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
- ! 3:12  12:30 is the number 750 to a YAML 1.1 reader; write "12:30"
->! 4:1   grteing is new to all siblings; 11 of them set greeting
- ! 6:9   on is true to YAML 1.1 and text to YAML 1.2; write true or "on"
-OTHERS  none since op2 saved it <1m ago
-USED BY this swarm only
-
-^s save  ^x save+plan  ^t fix  ^n next  ^e pane  ^u undo  ^o $EDITOR  esc keep
-"#);
+    insta::assert_snapshot!(frame(&example(), 200, 60, 1_004_000).0);
 }
 #[test]
 fn frame_of_the_difference() {
@@ -200,32 +92,7 @@ fn frame_of_the_difference() {
     editor.buffer.place((0, 0));
     editor.paste("api_token: t0psecret\n", 1_004_000);
     editor.key(ctrl('x'), 1_004_000);
-    insta::assert_snapshot!(frame(&editor, 80, 24, 1_004_000).0, @r#"
-[PROD-EU]  EDIT shop-prod-web config                           NOT SAVED  WRITE
-SAVE, THEN PLAN shop-prod-web config  5 lines added, 4 taken away --------------
-@ line 1
-+ api_token: ****
-  # primary moved, OPS-880
-- db_host: db1
-- cache_ttl: 300
-- greeting: hello
-+ db_host: db2
-+ cache_ttl: 12:30
-+ grteing: hi
-  feature:
--   cart: off
-+   cart: on
-    # tax: off
-  limits:
-    upload: 10M
-
-
-
-
-! 3 problems left in the text
-[ Cancel ]    y save+plan
-y save  tab other button  j k scroll  esc cancel
-"#);
+    insta::assert_snapshot!(frame(&editor, 80, 24, 1_004_000).0);
 }
 
 #[test]
@@ -270,7 +137,7 @@ fn saving_shows_the_difference_first_and_ignores_early_keys() {
     editor.painted(2_020_000);
     let acts = editor.key(key(KeyCode::Char('y')), 2_020_300);
     assert_eq!(acts, [EditorAct::Save { text: TYPED.into(), rev: 7, then_plan: true }]);
-    editor.saved(TYPED, 8, "op1", 2_021_000);
+    editor.saved(TYPED, &saved_as(8), "op1", 2_021_000);
     assert!(!editor.is_changed() && editor.rev() == 8 && editor.changes == 0);
     assert_eq!(editor.key(key(KeyCode::Esc), 2_022_000), [EditorAct::Close]);
 }
@@ -285,7 +152,7 @@ fn text_that_cannot_be_read_is_not_saved_but_drafted() {
     assert!(!editor.is_asking());
     assert!(frame(&editor, 80, 24, 200).0.contains("not saved: "));
     assert_eq!(editor.next_tick(), Some(2_010));
-    assert_eq!(editor.tick(2_010), [EditorAct::Draft { text: "a: [1\n".into() }]);
+    assert_eq!(editor.tick(2_010), [EditorAct::Draft(draft("a: [1\n", "a: 1\n"))]);
     assert_eq!(editor.next_tick(), None);
     assert!(editor.tick(9_000).is_empty());
     editor.key(ctrl('u'), 10_000);
@@ -297,12 +164,41 @@ fn text_that_cannot_be_read_is_not_saved_but_drafted() {
 fn leaving_keeps_the_draft() {
     let mut editor = with_text("a: 1");
     typed(&mut editor, "b");
-    assert_eq!(editor.key(key(KeyCode::Esc), 5), [EditorAct::Draft { text: "ba: 1".into() }, EditorAct::Close]);
+    assert_eq!(editor.key(key(KeyCode::Esc), 5), [EditorAct::Draft(draft("ba: 1", "a: 1")), EditorAct::Close]);
     let mut again = with_text("a: 1");
-    again.offer_draft("ba: 1", 5, 200_000);
-    assert!(frame(&again, 80, 24, 200_000).0.contains("your draft, kept 3m ago"));
-    again.key(ctrl('u'), 200_000);
+    again.offer_draft(&draft("ba: 1", "a: 1"), 5, 200_000);
+    let (text, _) = frame(&again, 80, 24, 200_000);
+    assert!(text.contains("YOUR DRAFT, kept 3m ago, of shop-prod-web config") && text.contains("+ ba: 1"), "{text}");
+    assert!(again.key(key(KeyCode::Enter), 200_000).is_empty() && again.is_asking(), "not seen yet");
+    again.painted(200_000);
+    let mut dropped = again.clone();
+    let mut left = again.clone();
+    assert!(again.key(key(KeyCode::Enter), 200_300).is_empty());
+    assert_eq!(again.text(), "ba: 1");
+    again.key(ctrl('u'), 200_400);
     assert_eq!(again.text(), "a: 1");
+    assert_eq!(dropped.key(key(KeyCode::Char('d')), 200_300), [EditorAct::DropDraft]);
+    assert_eq!((dropped.text().as_str(), dropped.next_tick()), ("a: 1", None));
+    assert_eq!(left.key(key(KeyCode::Esc), 200_300), [EditorAct::Close], "it stays kept");
+}
+
+#[test]
+fn a_draft_comes_back_with_what_changed_since() {
+    let mut editor = with_text("# ours\na: 7\nb: 2\n");
+    editor.document.rev = 9;
+    editor.offer_draft(&draft("# ours\na: 10\nb: 1\nc: 3\n", "# ours\na: 1\nb: 1\n"), 5, 1_000_000);
+    let (text, _) = frame(&editor, 80, 24, 1_000_000);
+    insta::assert_snapshot!(text);
+    editor.painted(1_000_000);
+    editor.key(key(KeyCode::Char('y')), 1_000_300);
+    assert_eq!((editor.text().as_str(), editor.rev()), ("# ours\na: 10\nb: 2\nc: 3\n", 9));
+    let clash = editor.problems().iter().find(|p| p.text.contains("op2")).cloned().unwrap();
+    assert_eq!((clash.line, clash.text.as_str()), (2, "op2 saved 7 here too; saving keeps yours, ^t takes theirs"));
+    editor.key(ctrl('n'), 1_000_400);
+    editor.key(ctrl('t'), 1_000_400);
+    assert_eq!(editor.text(), "# ours\na: 7\nb: 2\nc: 3\n");
+    editor.tick(1_001_000);
+    assert!(editor.problems().is_empty());
 }
 
 #[test]
@@ -426,6 +322,165 @@ fn wide_characters_and_long_lines_keep_the_cursor_in_sight() {
     assert!(!frame(&editor, 40, 10, 0).0.contains('\u{1b}'));
 }
 
+#[test]
+fn tab_completes_where_something_is_known_and_indents_elsewhere() {
+    let mut editor = with_text("");
+    typed(&mut editor, "gr");
+    editor.key(key(KeyCode::Tab), 0);
+    assert_eq!(editor.text(), "greeting: ", "the only one is taken at once");
+    editor.key(key(KeyCode::Tab), 0);
+    let (text, _) = frame(&editor, 80, 24, 0);
+    assert!(text.contains(">hello  10 of 12 have it |") && text.contains("|hi     1 of 12 have it  |"), "{text}");
+    editor.key(key(KeyCode::Tab), 0);
+    editor.key(key(KeyCode::BackTab), 0);
+    editor.key(key(KeyCode::Down), 0);
+    editor.key(key(KeyCode::Enter), 0);
+    assert_eq!(editor.text(), "greeting: hi");
+    editor.key(key(KeyCode::Enter), 0);
+    editor.key(key(KeyCode::Tab), 0);
+    assert!(editor.completion.is_some(), "an empty line at a place for keys lists them");
+    typed(&mut editor, "fe");
+    assert_eq!(editor.completion.as_ref().map(|open| open.items.len()), Some(1));
+    editor.key(key(KeyCode::Esc), 0);
+    assert_eq!((editor.text().as_str(), editor.completion.is_none()), ("greeting: hi\nfe", true));
+    for _ in 0..2 {
+        editor.key(ctrl('u'), 0);
+    }
+    // Nothing to complete: in the indentation, behind a whole word, with a selection.
+    let mut editor = with_text("zebra: 1");
+    editor.key(key(KeyCode::Tab), 0);
+    assert_eq!(editor.text(), "  zebra: 1");
+    editor.key(ctrl('a'), 0);
+    editor.key(key(KeyCode::Tab), 0);
+    assert_eq!(editor.text(), "    zebra: 1");
+    editor.key(key(KeyCode::BackTab), 0);
+    editor.key(key(KeyCode::BackTab), 0);
+    assert_eq!(editor.text(), "zebra: 1");
+}
+
+#[test]
+fn frame_of_the_list() {
+    let mut editor = Editor::open(whole(Object::Swarm), 1_000_000).with_fleet("PROD-EU", true);
+    editor.buffer.place((7, 0));
+    editor.paste("s\n", 1_000_000);
+    editor.buffer.place((7, 1));
+    editor.key(key(KeyCode::Tab), 1_000_000);
+    insta::assert_snapshot!(frame(&editor, 80, 24, 1_000_000).0);
+    insta::assert_snapshot!(frame(&editor, 60, 20, 1_000_000).0);
+}
+
+#[test]
+fn frames_of_whole_objects() {
+    for (name, kind) in [("swarm", Object::Swarm), ("squad", Object::Squad), ("app", Object::App)] {
+        let editor = Editor::open(whole(kind), 1_000_000).with_fleet("PROD-EU", true);
+        insta::assert_snapshot!(format!("whole_{name}_80x24"), frame(&editor, 80, 24, 1_000_000).0);
+    }
+    let editor = Editor::open(whole(Object::Swarm), 1_000_000).with_fleet("PROD-EU", true);
+    insta::assert_snapshot!("whole_swarm_200x60", frame(&editor, 200, 60, 1_000_000).0);
+}
+
+#[test]
+fn a_whole_object_is_asked_about_before_the_difference_is_shown() {
+    let mut editor = Editor::open(whole(Object::Swarm), 0).with_fleet("PROD-EU", true);
+    let renamed = editor.text().replace("config_name: prod", "config_name: live");
+    editor.key(ctrl('a'), 0);
+    editor.paste(&renamed, 0);
+    assert_eq!(editor.key(ctrl('x'), 0), [EditorAct::Try { text: renamed.clone(), rev: 7 }]);
+    assert!(!editor.is_asking());
+    let mut moved = editor.clone();
+    typed(&mut moved, "x");
+    moved.tried(Ok(Vec::new()));
+    assert!(!moved.is_asking(), "what was looked at is not what would be saved");
+    let mut refused = editor.clone();
+    refused.tried(Err(Fault::bad("text:3:14: config name 'li-ve' holds '-'")));
+    assert!(frame(&refused, 80, 24, 0).0.contains("not saved: 3:14: config name"));
+    let orphans = "4 procs of shop-prod-web@web become orphans of shop-live-web@web (web01:a, web02:b), and serve in pool shop@edge until then; one plan deploys the new, moves the route and retires the old: swarmdeck dispatch shop-live-web@web";
+    editor.tried(Ok(vec![orphans.into()]));
+    insta::assert_snapshot!(frame(&editor, 80, 24, 0).0);
+    editor.painted(0);
+    assert_eq!(editor.key(key(KeyCode::Char('y')), 300), [EditorAct::Save { text: renamed, rev: 7, then_plan: true }]);
+}
+
+#[test]
+fn a_new_object_becomes_one_that_is_there() {
+    let mut document = whole(Object::App);
+    (document.target, document.title, document.rev) = (EditTarget::New(Object::App, String::new()), "new app".into(), 0);
+    document.text = crate::model::document::schema::skeleton(Object::App, &|_| None);
+    let mut editor = Editor::open(document, 0).with_fleet("PROD-EU", true);
+    insta::assert_snapshot!(frame(&editor, 80, 24, 0).0);
+    assert!(editor.key(ctrl('s'), 0).is_empty() && !editor.is_asking(), "it has no name yet");
+    let text = "name: mail\nrepo:\n  url: /srv/git/mail.git\n";
+    editor.key(ctrl('a'), 0);
+    editor.paste(text, 0);
+    assert_eq!(editor.key(ctrl('s'), 0), [EditorAct::Try { text: text.into(), rev: 0 }]);
+    editor.tried(Ok(Vec::new()));
+    assert!(frame(&editor, 80, 24, 0).0.contains("+ name: mail"));
+    let saved = EditSaved {
+        target: EditTarget::Whole(Object::App, "a9".into()),
+        rev: 1,
+        title: "app mail".into(),
+        said: "app mail created".into(),
+    };
+    editor.painted(0);
+    assert!(matches!(editor.key(key(KeyCode::Char('y')), 300).as_slice(), [EditorAct::Save { then_plan: false, .. }]));
+    editor.saved(text, &saved, "op1", 0);
+    assert_eq!((editor.target().id(), editor.rev(), editor.is_changed()), ("a9", 1, false));
+    assert!(frame(&editor, 80, 24, 0).0.contains("app mail created") && frame(&editor, 80, 24, 0).0.contains("EDIT app mail "));
+    assert!(editor.key(ctrl('x'), 0).is_empty());
+    assert!(frame(&editor, 80, 24, 0).0.contains("nothing to plan"));
+}
+
+#[test]
+fn saving_an_ingredient_says_what_it_means_for_each_swarm() {
+    let mut editor = Editor::open(ingredient(), 0).with_fleet("PROD-EU", true);
+    editor.key(key(KeyCode::Down), 0);
+    editor.key(key(KeyCode::End), 0);
+    editor.key(key(KeyCode::Backspace), 0);
+    typed(&mut editor, "2");
+    editor.tick(1_000);
+    assert!(frame(&editor, 80, 24, 0).0.contains("USED BY 3 swarms, 1 change, 2 override: shop-prod-web@web"));
+    editor.key(ctrl('s'), 1_000);
+    insta::assert_snapshot!(frame(&editor, 80, 24, 0).0);
+    insta::assert_snapshot!(frame(&editor, 60, 20, 0).0);
+    editor.painted(1_000);
+    let acts = editor.key(key(KeyCode::Char('p')), 1_300);
+    assert!(matches!(acts.as_slice(), [EditorAct::Save { then_plan: true, .. }]), "{acts:?}");
+}
+
+#[test]
+fn no_secret_of_others_is_in_any_frame() {
+    let mut document = document();
+    document.text = "db_password: mine-secret\nurl: x\n".into();
+    let mut editor = Editor::open(document.clone(), 0);
+    // Somebody else saved another secret: a clash shows none of both.
+    typed(&mut editor, "x");
+    editor.key(key(KeyCode::Backspace), 0);
+    editor.key(key(KeyCode::End), 0);
+    typed(&mut editor, "1");
+    document.text = "db_password: their-secret\nurl: postgres://u:their-secret@h/x\n".into();
+    document.rev = 8;
+    editor.merge_saved(document);
+    for keys in ["", "e", "e", "n"] {
+        keys.chars().for_each(|c| drop(editor.key(ctrl(c), 0)));
+        for (width, height) in [(200, 60), (80, 24), (60, 20)] {
+            let (text, _) = frame(&editor, width, height, 5_000);
+            assert!(!text.contains("secret") && !text.contains("hunter2"), "{text}");
+        }
+    }
+    assert!(
+        editor.problems().iter().any(|p| p.text == "op2 saved **** here too; saving keeps yours, ^t takes theirs"),
+        "{:?}",
+        editor.problems()
+    );
+    for line in ["db_password: ", "url: "] {
+        editor.key(ctrl('a'), 0);
+        editor.paste(line, 0);
+        editor.key(key(KeyCode::Tab), 0);
+        let (text, _) = frame(&editor, 80, 24, 5_000);
+        assert!(!text.contains("secret") && !text.contains("hunter2"), "{text}");
+    }
+}
+
 /// What the text must be, kept in the simplest way.
 struct Model {
     text: Vec<char>,
@@ -518,8 +573,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_typed_or_pasted_can_break_it(keys in proptest::collection::vec((any_key(), proptest::option::weighted(0.1, "(\\PC|[\n\t:#\"'|]){0,30}")), 0..60), width in 1u16..300, height in 1u16..100) {
-        let mut editor = example();
+    fn nothing_typed_or_pasted_can_break_it(keys in proptest::collection::vec((any_key(), proptest::option::weighted(0.1, "(\\PC|[\n\t:#\"'|]){0,30}")), 0..60), width in 1u16..300, height in 1u16..100, kind in 0..4) {
+        let start = match kind { 0 => example(), 1 => Editor::open(whole(Object::Swarm), 1_000_000), 2 => Editor::open(whole(Object::Squad), 1_000_000), _ => Editor::open(ingredient(), 1_000_000) };
+        let mut editor = start;
+        let saved = editor.document.text.clone();
         let mut now = 1_010_000;
         for (key, paste) in keys {
             now += 97;
@@ -530,8 +587,11 @@ proptest! {
                     prop_assert_eq!(text, &before);
                 }
             }
+            if acts.iter().any(|act| matches!(act, EditorAct::Try { .. })) {
+                editor.tried(Ok(vec!["procs become orphans".into()]));
+            }
             if acts.iter().any(|act| matches!(act, EditorAct::Save { .. })) {
-                editor.saved(&before, 9, "me", now);
+                editor.saved(&before, &EditSaved { target: editor.target().clone(), ..saved_as(9) }, "me", now);
             }
             if let Some(paste) = paste {
                 editor.paste(&paste, now);
@@ -542,6 +602,6 @@ proptest! {
             prop_assert!(cursor.is_none_or(|(x, y)| x < width && y < height));
         }
         while editor.buffer.undo() {}
-        prop_assert_eq!(editor.text(), SAVED);
+        prop_assert_eq!(editor.text(), saved);
     }
 }

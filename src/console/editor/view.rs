@@ -1,9 +1,11 @@
 //! The editor's frame: what stands where at every size (`screens/editor.txt`).
 
 use super::check::Severity;
+use super::review::Answer;
 use super::{Editor, Pane};
 use crate::console::theme::{Role, Theme};
 use crate::deck::look::EditTarget;
+use crate::model::document::Kind as Object;
 use crate::model::shown::shown;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -37,6 +39,9 @@ impl Editor {
             return self.review_layer(paint, body, buf);
         }
         let cursor = self.body(paint, body, buf, now_ms);
+        if let (Some(at), None) = (cursor, &self.find) {
+            self.popup(paint, body, buf, at);
+        }
         match &self.find {
             Some(find) => Some(self.find_line(paint, foot, buf, find)),
             None => {
@@ -73,7 +78,7 @@ impl Editor {
             list,
             buf,
             &listed,
-            if area.width >= WIDE || area.width < TWO { None } else { Some(split(area.width)) },
+            if area.width >= WIDE || area.width < TWO || self.is_new() { None } else { Some(split(area.width)) },
         );
         let lines = Rect { y: rest.y + problems, height: about, ..rest };
         self.about(paint, lines, buf, now_ms);
@@ -88,7 +93,8 @@ impl Editor {
         if area.is_empty() {
             return None;
         }
-        if area.width < TWO {
+        if area.width < TWO || (self.is_new() && area.width < WIDE) {
+            // A new text says in comments what each key is for: it gets the room.
             return match self.pane {
                 Pane::Effective => {
                     self.effective_header(paint, row(area, 0), buf);
@@ -120,12 +126,12 @@ impl Editor {
     fn title(&self, paint: Paint, area: Rect, buf: &mut Buffer, now_ms: i64) {
         fill(buf, area, paint(Role::Header));
         let fleet = if self.fleet.is_empty() { String::new() } else { format!("[{}]", shown(&self.fleet)) };
-        let state = match (self.is_changed(), self.drafted == self.buffer.version, self.draft_ms) {
+        let state = match (self.is_changed() || self.is_new(), self.drafted == self.buffer.version, self.draft_ms) {
             (false, ..) => "saved".to_string(),
             (true, true, Some(at)) => format!("draft kept {} ago - NOT SAVED", age(now_ms - at)),
             (true, ..) => "NOT SAVED".to_string(),
         };
-        let state = if area.width < TWO && self.is_changed() { "NOT SAVED".into() } else { state };
+        let state = if area.width < TWO && (self.is_changed() || self.is_new()) { "NOT SAVED".into() } else { state };
         let right = format!("{state}  {} ", if self.can_write { "WRITE" } else { "LOOK ONLY" });
         let used = put(buf, area, &fleet, paint(Role::Fleet));
         let gap = if used > 0 { 2 } else { 0 };
@@ -153,7 +159,9 @@ impl Editor {
         let differ = self.rows.iter().filter(|row| row.differs).count();
         let verb = if differ == 1 { "differs" } else { "differ" };
         let mut text = format!("EFFECTIVE  {}, {differ} {verb} from running", plural(keys, "key"));
-        if self.document.running.is_empty() {
+        if !self.runs() {
+            text = format!("EFFECTIVE  {}", plural(keys, "key"));
+        } else if self.document.running.is_empty() {
             text = format!("EFFECTIVE  {}, nothing runs yet", plural(keys, "key"));
         }
         if self.stale {
@@ -167,15 +175,22 @@ impl Editor {
         let saved = age(now_ms - self.document.saved_ms);
         let (text, role) = match &self.others {
             Some((text, clash)) => (text.clone(), if *clash { Role::Warning } else { Role::Moving }),
+            None if self.is_new() => ("not there yet: saving creates it".into(), Role::Dim),
             None if self.document.saved_by.is_empty() => ("nobody else".into(), Role::Dim),
             None => (format!("none since {} saved it {saved} ago", shown(&self.document.saved_by)), Role::Dim),
         };
         labelled(buf, row(area, 0), paint, "OTHERS", &text, role);
         let users = &self.document.used_by;
-        let text = match &self.document.target {
-            EditTarget::SwarmConfig(_) | EditTarget::SwarmEnv(_) => "this swarm only".to_string(),
-            _ if users.is_empty() => "no swarm yet".into(),
-            _ => format!("{}: {}", plural(users.len(), "swarm"), shown(&users.join(", "))),
+        let kind = self.document.target.kind();
+        let text = match (kind, users.len()) {
+            (Object::Swarm, _) if self.document.target.block().is_some() => "this swarm only".to_string(),
+            (Object::Swarm, _) => "nothing else names a swarm".into(),
+            (Object::Ingredient, n) if n > 0 && !self.impact.is_empty() => {
+                let (change, hidden) = super::users::counts(&self.impact);
+                format!("{}, {change} change, {hidden} override: {}", plural(n, "swarm"), shown(&users.join(", ")))
+            }
+            (_, 0) => "nothing yet".into(),
+            (_, n) => format!("{n}: {}", shown(&users.join(", "))),
         };
         labelled(buf, row(area, 1), paint, "USED BY", &text, Role::Dim);
     }
@@ -192,7 +207,12 @@ impl Editor {
             for (value, from) in &row.hides {
                 text.push_str(&format!(", hides {value} ({from})"));
             }
-            text.push_str(&format!(", runs {}", row.running));
+            if self.runs() && !row.running.is_empty() {
+                text.push_str(&format!(", runs {}", row.running));
+            }
+            if !row.theirs.is_empty() {
+                text.push_str(&format!(", siblings {}", row.theirs));
+            }
             put(buf, area, &text, paint(Role::Note));
         }
     }
@@ -225,13 +245,19 @@ impl Editor {
     /// The difference, with its buttons.
     fn review_layer(&self, paint: Paint, area: Rect, buf: &mut Buffer) -> Option<(u16, u16)> {
         let review = self.review.as_ref()?;
-        let verb = if review.then_plan { "SAVE, THEN PLAN" } else { "SAVE" };
-        let head =
-            format!("{verb} {}  {} added, {} taken away ", shown(&self.document.title), plural(review.added, "line"), review.removed);
+        let head = format!(
+            "{} {}  {} added, {} taken away ",
+            review.head,
+            shown(&self.document.title),
+            plural(review.added, "line"),
+            review.removed
+        );
         let used = put(buf, row(area, 0), &head, paint(Role::Focus));
         put(buf, right_part(row(area, 0), used), &"-".repeat(usize::from(area.width)), paint(Role::Border));
-        let warnings = self.problems.iter().filter(|p| p.severity == Severity::Warning).count();
-        let tail = 2 + u16::from(warnings > 0) + u16::from(self.others.is_some());
+        let ask = !review.asks_for_draft();
+        let warnings = self.problems.iter().filter(|_| ask).filter(|p| p.severity == Severity::Warning).count();
+        let others = self.others.as_ref().filter(|_| ask);
+        let tail = 2 + u16::from(warnings > 0) + u16::from(others.is_some());
         let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + tail), ..area };
         let top = review.scroll.min(review.lines.len().saturating_sub(usize::from(list.height).max(1)));
         for (y, line) in (0..list.height).zip(review.lines.iter().skip(top)) {
@@ -239,6 +265,8 @@ impl Editor {
                 '+' => Role::DiffAdd,
                 '-' => Role::DiffRemove,
                 '@' => Role::DiffHunk,
+                '!' => Role::Warning,
+                '.' => Role::Dim,
                 _ => Role::Text,
             };
             put(buf, row(list, y), &format!("{} {}", line.sign, shown(&line.text)), paint(role));
@@ -255,22 +283,35 @@ impl Editor {
             y += 1;
         };
         line(buf, &if below > 0 { format!("  {below} more below") } else { String::new() }, Role::Dim);
-        if let Some((text, clash)) = &self.others {
+        if let Some((text, clash)) = others {
             line(buf, &format!("{} {text}", if *clash { '!' } else { '.' }), if *clash { Role::Warning } else { Role::Dim });
         }
         if warnings > 0 {
             line(buf, &format!("! {} left in the text", plural(warnings, "problem")), Role::Warning);
         }
         let foot = row(area, area.height.saturating_sub(1));
-        let button = |on: bool| paint(if on { Role::ButtonFocus } else { Role::Button });
-        let (save, cancel) = if review.then_plan { (" y save+plan ", " Cancel ") } else { (" y save ", " Cancel ") };
-        let face = |on: bool, text: &str| if on { format!("[{text}]") } else { format!(" {text} ") };
-        let used = put(buf, foot, &face(!review.on_save, cancel), button(!review.on_save));
-        put(buf, right_part(foot, used + 2), &face(review.on_save, save), button(review.on_save));
-        Some((
-            foot.x + if review.on_save { (used + 3).min(foot.width.saturating_sub(1)) } else { 1.min(foot.width.saturating_sub(1)) },
-            foot.y,
-        ))
+        let mut rest = foot;
+        let mut cursor = (foot.x, foot.y);
+        for (n, button) in review.buttons.iter().enumerate() {
+            let on = n == review.focus;
+            let word = if button.answer == Answer::Cancel { button.word.to_string() } else { format!("{} {}", button.key, button.word) };
+            let text = if on { format!("[ {word} ]") } else { format!("  {word}  ") };
+            if on {
+                cursor.0 = rest.x + 1.min(rest.width.saturating_sub(1));
+            }
+            let used = put(buf, rest, &text, paint(if on { Role::ButtonFocus } else { Role::Button }));
+            rest = right_part(rest, used + 2);
+        }
+        Some((cursor.0.min(foot.right().saturating_sub(1)), cursor.1))
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        matches!(self.document.target, EditTarget::New(..))
+    }
+
+    /// Whether anything runs of this that could be compared with it.
+    pub(super) fn runs(&self) -> bool {
+        self.document.target.kind() == Object::Swarm
     }
 }
 

@@ -28,14 +28,19 @@ struct Columns {
     siblings: bool,
 }
 
-fn columns(width: u16, third: Option<u16>) -> Columns {
+fn columns(width: u16, third: Option<u16>, runs: bool) -> Columns {
+    if !runs && third.is_none() {
+        let key = width.saturating_sub(10) * 9 / 20;
+        let value = width.saturating_sub(key + 10);
+        return Columns { key: key.max(4), value: value.max(4), from: 10, running: width, now: 0, siblings: false };
+    }
     let room = third.unwrap_or(width);
     let base = if third.is_some() { 32 } else { 40 + 3 };
     let more = room.saturating_sub(base);
     let (key, value, from) = (14 + more * 2 / 5, 8 + more * 2 / 5, 10);
     let running = third.map_or(key + value + from, |at| at + 2);
     let rest = width.saturating_sub(running);
-    let now = if third.is_some() { rest.saturating_sub(16) } else { rest.saturating_sub(3) };
+    let now = if third.is_some() { rest.saturating_sub(6) / 2 } else { rest.saturating_sub(3) };
     Columns { key, value, from, running, now, siblings: third.is_some() }
 }
 
@@ -45,15 +50,19 @@ impl Editor {
         if area.is_empty() {
             return None;
         }
-        let columns = columns(area.width, third);
+        let columns = columns(area.width, third, self.runs());
         let head = row(area, 0);
         let style = paint(Role::Dim);
         put(buf, head, "KEY", style);
         put(buf, right_part(head, columns.key), "VALUE", style);
         put(buf, right_part(head, columns.key + columns.value), "FROM", style);
-        put(buf, right_part(head, columns.running), "RUNNING", style);
+        if self.runs() {
+            put(buf, right_part(head, columns.running), "RUNNING", style);
+        }
         if columns.siblings {
-            put(buf, right_part(head, columns.running + columns.now + 4), "SIBLINGS", style);
+            let siblings = &self.document.siblings;
+            let title = if siblings.count == 0 { String::new() } else { format!("SIBLINGS {}", siblings.count) };
+            put(buf, right_part(head, columns.running + columns.now + 4), &title, style);
             for y in 0..area.height {
                 put(buf, right_part(row(area, y), columns.running.saturating_sub(2)), "|", paint(Role::Border));
             }
@@ -87,7 +96,11 @@ impl Editor {
         }
         if left > 0 && list.height > 0 {
             let differ = self.rows.iter().filter(|r| r.differs).count();
-            let text = if focused || differ > height { format!("{left} more") } else { format!("{left} more, all same as running") };
+            let text = if focused || differ > height || !self.runs() {
+                format!("{left} more")
+            } else {
+                format!("{left} more, all same as running")
+            };
             put(buf, row(list, list.height - 1), &text, paint(Role::Dim));
         }
         cursor
@@ -126,7 +139,7 @@ impl Editor {
             buf.set_style(line.intersection(buf.area), paint(Role::Selection));
         }
         let problem = self.marked.contains(&entry.key);
-        let key = cut(&entry.key, usize::from(columns.key) - 1);
+        let key = tail(&entry.key, usize::from(columns.key) - 1);
         put(buf, line, &key, style(if entry.ours { Role::Key } else { Role::Text }));
         let room = usize::from(columns.value) - 1 - if problem { 2 } else { 0 };
         let role = if entry.value == crate::model::secret::MASK { Role::Secret } else { Role::Text };
@@ -137,12 +150,16 @@ impl Editor {
         let from = if entry.from.is_empty() { "gone" } else { &entry.from };
         put(buf, right_part(line, columns.key + columns.value), &cut(from, usize::from(columns.from) - 1), style(Role::Dim));
         let now = right_part(line, columns.running);
-        put(buf, now, &cut(&entry.running, usize::from(columns.now).saturating_sub(1)), style(Role::Text));
-        if entry.differs {
+        if self.runs() {
+            put(buf, now, &cut(&entry.running, usize::from(columns.now).saturating_sub(1)), style(Role::Text));
+        }
+        if entry.differs && self.runs() {
             put(buf, right_part(now, columns.now), "<", style(Role::Moving));
         }
         if columns.siblings && entry.siblings > 0 {
-            put(buf, right_part(now, columns.now + 4), &format!("{} set it", entry.siblings), style(Role::Dim));
+            let theirs = right_part(now, columns.now + 4);
+            let text = if entry.theirs.is_empty() { format!("{} set it", entry.siblings) } else { entry.theirs.clone() };
+            put(buf, theirs, &cut(&text, usize::from(theirs.width)), style(Role::Dim));
         }
     }
 
@@ -211,8 +228,18 @@ impl Editor {
     }
 }
 
+/// A dotted key cut to a width: its end says most.
+fn tail(key: &str, width: usize) -> String {
+    if key.width() <= width {
+        return key.into();
+    }
+    let ends = key.match_indices('.').filter_map(|(at, _)| key.get(at..));
+    let end = ends.into_iter().find(|end| end.width() < width);
+    end.map_or_else(|| cut(key, width), |end| format!("+{end}"))
+}
+
 /// The text in lines of a width, broken at spaces.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let Some(last) = lines.last_mut() else { break };

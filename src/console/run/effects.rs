@@ -93,18 +93,25 @@ impl Runner {
             Effect::Why { target } => self.task(None, async move { Msg::Why { lines: port.why(target.clone()).await, target } }),
             Effect::Refresh => self.task(None, async move { Msg::Said(port.refresh().await.map(|()| "observed".into())) }),
             Effect::OpenEditor(target) => self.task(None, async move {
-                let document = port.edit_open(target.clone()).await;
-                let draft = port.kept_draft(target).await;
+                let document = port.edit_open(target).await;
+                let draft = match &document {
+                    Ok(document) => port.kept_draft(document.target.clone()).await,
+                    Err(_) => None,
+                };
                 Msg::EditorOpened { document: Box::new(document), draft }
+            }),
+            Effect::TrySave { target, text, rev } => self.task(None, async move {
+                let result = port.try_save(target.clone(), &text, rev).await;
+                Msg::Tried { target, result }
             }),
             Effect::SaveEditor { target, text, rev, why, then_plan } => self.task(None, async move {
                 let result = port.save(target.clone(), &text, rev, &why).await;
                 Msg::Saved { target, text, then_plan, result }
             }),
-            Effect::SaveDraft { target, text } => {
+            Effect::SaveDraft { target, draft } => {
                 let answers = self.answers.clone();
                 tokio::spawn(async move {
-                    if let Err(fault) = port.draft(target, text.as_deref()).await {
+                    if let Err(fault) = port.draft(target, draft.as_ref()).await {
                         let _ = answers.send(Msg::Said(Err(fault))).await;
                     }
                 });

@@ -185,6 +185,8 @@ pub enum PaletteGo {
     ExportAudit(String),
     /// The text of an incident, by the dispatch's id.
     Report(String),
+    /// A new object.
+    New(crate::model::document::Kind),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,
@@ -284,6 +286,9 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Stray(..) => On::Stray,
         Target::Squad(_) => On::Squad,
         Target::Version(..) => On::Version,
+        Target::App(_) => On::App,
+        Target::Buildpack(_) => On::Buildpack,
+        Target::Balancer(_) => On::Balancer,
         _ => return Vec::new(),
     };
     VERBS.iter().filter(|verb| verb.on == on).collect()

@@ -1,6 +1,5 @@
 //! The terminal: entered and left without a trace, written to once per frame and no faster than it draws, read byte by byte.
 
-mod external;
 mod guard;
 mod ink;
 mod keyboard;
@@ -10,7 +9,6 @@ mod screen;
 mod scroll;
 mod writer;
 
-pub use external::edit;
 pub use guard::Guard;
 pub use keyboard::Keyboard;
 pub use pace::{Pace, QUERY};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use swarmdeck::console::port::{Port, Said};
 use swarmdeck::deck::habits::Habits;
 use swarmdeck::deck::logs::LogRequest;
-use swarmdeck::deck::look::{DispatchRequest, EditDocument, EditTarget, LogLine, Look, Target, Word};
+use swarmdeck::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, LogLine, Look, Target, Word};
 use swarmdeck::deck::past::{AuditWanted, VersionLook};
 use swarmdeck::deck::reading::Inquiry;
 use swarmdeck::deck::running::RunRequest;
@@ -131,27 +131,19 @@ impl Port for Fake {
         Ok(path.into())
     }
     async fn edit_open(&self, target: EditTarget) -> Result<EditDocument> {
-        let document = EditDocument {
-            target,
-            title: "shop-eu-web config".into(),
-            text: "greeting: hi\n".into(),
-            rev: 1,
-            below: Vec::new(),
-            running: Default::default(),
-            sibling_keys: Default::default(),
-            used_by: Vec::new(),
-            saved_by: String::new(),
-            saved_ms: 0,
-        };
-        Ok(document)
+        let document = EditDocument::bare(target);
+        Ok(EditDocument { title: "shop-eu-web config".into(), text: "greeting: hi\n".into(), rev: 1, ..document })
     }
-    async fn kept_draft(&self, _: EditTarget) -> Option<(String, i64)> {
+    async fn kept_draft(&self, _: EditTarget) -> Option<(Draft, i64)> {
         None
     }
-    async fn save(&self, _: EditTarget, _: &str, rev: i64, _: &str) -> Result<i64> {
-        Ok(rev + 1)
+    async fn try_save(&self, _: EditTarget, _: &str, _: i64) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
-    async fn draft(&self, _: EditTarget, _: Option<&str>) -> Result<()> {
+    async fn save(&self, target: EditTarget, _: &str, rev: i64, _: &str) -> Result<EditSaved> {
+        Ok(EditSaved { target, rev: rev + 1, title: "shop-eu-web config".into(), said: "saved".into() })
+    }
+    async fn draft(&self, _: EditTarget, _: Option<&Draft>) -> Result<()> {
         Ok(())
     }
     async fn report(&self, _: &str) -> Result<Vec<String>> {

@@ -56,6 +56,15 @@ fn answer(state: &mut State, effects: &[Effect]) {
             Effect::HandOver { ticket } => {
                 update(state, Msg::HandedOver { ticket: *ticket, result: Err(Fault::failed("it stays")) });
             }
+            Effect::OpenEditor(target) => {
+                let example = crate::console::editor::example();
+                let document = crate::deck::look::EditDocument { target: target.clone(), ..example };
+                let draft = crate::deck::look::Draft { text: "a: 1\n".into(), base: "b: 1\n".into(), rev: 1 };
+                drop(update(state, Msg::EditorOpened { document: Box::new(Ok(document)), draft: Some((draft, NOW)) }));
+            }
+            Effect::TrySave { target, .. } => {
+                drop(update(state, Msg::Tried { target: target.clone(), result: Ok(vec!["procs become orphans".into()]) }));
+            }
             Effect::Build { .. } => drop(update(state, Msg::BuildStarted(Ok("b1".into())))),
             _ => {}
         }
@@ -122,6 +131,7 @@ impl Played {
         let drawn = |at: Option<i64>| at.is_some_and(|at| now_ms >= at.saturating_add(300));
         let seen = match self.state.layers.last() {
             Some(Layer::Confirm(confirm)) => drawn(confirm.painted_ms),
+            Some(Layer::Editor(editor)) => editor.is_seen(now_ms),
             Some(Layer::Plan(plan)) => plan.plan.is_some() && drawn(plan.painted_ms),
             _ => false,
         };

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
+    /// What everything else is drawn on: a colour for text that has none, and the ground; both the terminal's own when not named.
+    Ground,
     /// Plain text.
     Text,
     /// Section rules and their titles.
@@ -62,7 +64,8 @@ pub enum Role {
 
 impl Role {
     /// Every role, for tests and galleries.
-    pub const ALL: [Role; 34] = [
+    pub const ALL: [Role; 35] = [
+        Role::Ground,
         Role::Text,
         Role::Title,
         Role::Header,

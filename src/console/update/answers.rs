@@ -83,6 +83,7 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::BuildStarted(result) => told(state, result),
         Msg::EditorOpened { document, draft } => super::edit::opened(state, *document, draft),
         Msg::Saved { target, text, then_plan, result } => return super::edit::saved(state, &target, &text, then_plan, result),
+        Msg::Tried { target, result } => super::edit::tried(state, &target, result),
         Msg::ExternalEditorDone(result) => super::edit::external_done(state, result),
         Msg::LogLines { ticket, lines } => {
             if let Some(log) = log_of(state, ticket) {

@@ -113,8 +113,7 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Events => goto::events(state, &state.pointed()),
         Action::Edit => {
             let target = state.pointed();
-            let id = if matches!(target, Target::Ingredient(_)) { "edit-ingredient" } else { "edit" };
-            return verbs::start(state, id, &target);
+            return verbs::start(state, "edit", &target);
         }
         Action::Copy if matches!(state.layers.last(), Some(Layer::Sheet(_))) => {
             if let Some(Layer::Sheet(sheet)) = state.layers.last()

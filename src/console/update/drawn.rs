@@ -7,6 +7,7 @@ fn top(state: &mut State) -> Option<&mut Option<i64>> {
     match state.layers.last_mut()? {
         Layer::Confirm(confirm) => Some(&mut confirm.painted_ms),
         Layer::Plan(plan) if plan.plan.is_some() => Some(&mut plan.painted_ms),
+        Layer::Editor(editor) => editor.drawn(),
         Layer::Question(question) => Some(&mut question.painted_ms),
         _ => None,
     }
@@ -28,9 +29,7 @@ pub fn arrived(state: &mut State, now_ms: i64) {
 
 /// The terminal shows the state as it is.
 pub fn painted(state: &mut State, now_ms: i64) {
-    if let Some(Layer::Editor(editor)) = state.layers.last_mut() {
-        editor.painted(now_ms);
-    } else if let Some(painted) = top(state)
+    if let Some(painted) = top(state)
         && painted.is_none_or(|at| at == SENT)
     {
         *painted = Some(now_ms);

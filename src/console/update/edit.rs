@@ -1,11 +1,12 @@
 //! The editor as a layer: its keys, and the answers that it waits for.
 
-use super::verbs;
+use super::{verbs, waves};
 use crate::console::editor::{Editor, EditorAct};
 use crate::console::effect::Effect;
 use crate::console::state::{Layer, State};
-use crate::deck::look::{DispatchRequest, EditDocument, EditTarget};
+use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTarget, Target};
 use crate::model::Result;
+use crate::model::document::Kind;
 use crate::model::fault::FaultKind;
 use crossterm::event::KeyEvent;
 
@@ -13,6 +14,34 @@ fn editor(state: &mut State) -> Option<&mut Editor> {
     state.layers.iter_mut().rev().find_map(|layer| match layer {
         Layer::Editor(editor) => Some(editor.as_mut()),
         _ => None,
+    })
+}
+
+/// What a verb on an object edits; none for verbs that edit nothing.
+pub fn target(verb: &str, on: &Target) -> Option<EditTarget> {
+    Some(match (verb, on) {
+        ("edit", Target::Swarm(id)) => EditTarget::SwarmConfig(id.clone()),
+        ("edit-env", Target::Swarm(id)) => EditTarget::SwarmEnv(id.clone()),
+        ("edit", Target::Ingredient(id)) => EditTarget::IngredientConfig(id.clone()),
+        ("edit-env", Target::Ingredient(id)) => EditTarget::IngredientEnv(id.clone()),
+        ("edit", Target::Host(name)) => EditTarget::Host(name.clone()),
+        ("edit" | "edit-whole" | "new" | "clone", on) => {
+            let (kind, name) = match on {
+                Target::Swarm(id) => (Kind::Swarm, id),
+                Target::Ingredient(id) => (Kind::Ingredient, id),
+                Target::Squad(name) => (Kind::Squad, name),
+                Target::App(name) => (Kind::App, name),
+                Target::Buildpack(name) => (Kind::Buildpack, name),
+                Target::Balancer(name) => (Kind::Balancer, name),
+                _ => return None,
+            };
+            match verb {
+                "new" => EditTarget::New(kind, String::new()),
+                "clone" => EditTarget::New(kind, name.clone()),
+                _ => EditTarget::Whole(kind, name.clone()),
+            }
+        }
+        _ => return None,
     })
 }
 
@@ -42,12 +71,14 @@ fn effects(state: &mut State, acts: Vec<EditorAct>) -> Vec<Effect> {
     let mut effects = Vec::new();
     for act in acts {
         match act {
-            EditorAct::Draft { .. } | EditorAct::DropDraft if !state.look.can_write => {}
-            EditorAct::Draft { text } => effects.push(Effect::SaveDraft { target: target.clone(), text: Some(text) }),
-            EditorAct::DropDraft => effects.push(Effect::SaveDraft { target: target.clone(), text: None }),
+            EditorAct::Draft(_) | EditorAct::DropDraft if !state.look.can_write => {}
+            EditorAct::Draft(draft) => effects.push(Effect::SaveDraft { target: target.clone(), draft: Some(draft) }),
+            EditorAct::DropDraft => effects.push(Effect::SaveDraft { target: target.clone(), draft: None }),
+            EditorAct::Try { text, rev } => effects.push(Effect::TrySave { target: target.clone(), text, rev }),
             EditorAct::Save { text, rev, then_plan } => {
                 effects.push(Effect::SaveEditor { target: target.clone(), text, rev, why: String::new(), then_plan });
             }
+            EditorAct::Suspend => effects.push(Effect::Suspend),
             EditorAct::External { text } => effects.push(Effect::ExternalEditor { text }),
             EditorAct::Copy { text } => effects.push(Effect::Copy(text)),
             EditorAct::Close => state.layers.retain(|layer| !matches!(layer, Layer::Editor(_))),
@@ -57,7 +88,7 @@ fn effects(state: &mut State, acts: Vec<EditorAct>) -> Vec<Effect> {
 }
 
 /// A document came: a new editor, or what somebody else saved under the open one.
-pub fn opened(state: &mut State, document: Result<EditDocument>, draft: Option<(String, i64)>) {
+pub fn opened(state: &mut State, document: Result<EditDocument>, draft: Option<(Draft, i64)>) {
     let now_ms = state.now_ms;
     match document {
         Ok(document) => {
@@ -66,8 +97,8 @@ pub fn opened(state: &mut State, document: Result<EditDocument>, draft: Option<(
                 return;
             }
             let mut open = Editor::open(document, now_ms).with_fleet(&state.look.fleet, state.look.can_write);
-            if let Some((text, kept_ms)) = draft {
-                open.offer_draft(&text, kept_ms, now_ms);
+            if let Some((draft, kept_ms)) = draft {
+                open.offer_draft(&draft, kept_ms, now_ms);
             }
             state.layers.push(Layer::Editor(Box::new(open)));
         }
@@ -75,31 +106,70 @@ pub fn opened(state: &mut State, document: Result<EditDocument>, draft: Option<(
     }
 }
 
+/// What saving would mean.
+pub fn tried(state: &mut State, target: &EditTarget, result: Result<Vec<String>>) {
+    if let Some(open) = editor(state).filter(|open| open.target() == target) {
+        open.tried(result);
+    }
+}
+
 /// A save ended; one that was refused brings what the other saved, to be merged.
-pub fn saved(state: &mut State, target: &EditTarget, text: &str, then_plan: bool, result: Result<i64>) -> Vec<Effect> {
+pub fn saved(state: &mut State, target: &EditTarget, text: &str, then_plan: bool, result: Result<EditSaved>) -> Vec<Effect> {
     let (now_ms, who) = (state.now_ms, state.look.who.clone());
     let mut reopen = false;
     if let Some(open) = editor(state).filter(|open| open.target() == target) {
         match &result {
-            Ok(rev) => open.saved(text, *rev, &who, now_ms),
+            Ok(saved) => open.saved(text, saved, &who, now_ms),
             Err(fault) => {
-                open.not_saved(&fault.line());
-                reopen = fault.kind == FaultKind::Refused;
+                open.not_saved(fault);
+                reopen = fault.kind == FaultKind::Refused && !target.id().is_empty();
             }
         }
-    } else if let Err(fault) = &result {
-        state.say(fault.line(), true);
+    } else {
+        match &result {
+            Ok(saved) => state.say(saved.said.clone(), false),
+            Err(fault) => state.say(fault.line(), true),
+        }
     }
     if reopen {
         return vec![Effect::OpenEditor(target.clone())];
     }
-    match target {
-        EditTarget::SwarmConfig(id) | EditTarget::SwarmEnv(id) if then_plan && result.is_ok() => {
-            state.layers.retain(|layer| !matches!(layer, Layer::Editor(_)));
-            verbs::plan(state, DispatchRequest { swarm: id.clone(), ..DispatchRequest::default() })
+    let Some(saved) = result.ok().filter(|_| then_plan) else { return Vec::new() };
+    let id = saved.target.id().to_string();
+    match saved.target.kind() {
+        Kind::Swarm => {
+            close(state);
+            verbs::plan(state, DispatchRequest { swarm: id, ..DispatchRequest::default() })
+        }
+        Kind::Ingredient => {
+            close(state);
+            waves::plan_ingredient(state, &id)
         }
         _ => Vec::new(),
     }
+}
+
+fn close(state: &mut State) {
+    state.layers.retain(|layer| !matches!(layer, Layer::Editor(_)));
+}
+
+/// The drafts of open editors that were not kept yet, with what they are of.
+pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
+    if !state.look.can_write {
+        return Vec::new();
+    }
+    let mut drafts = Vec::new();
+    for layer in &mut state.layers {
+        let Layer::Editor(open) = layer else { continue };
+        for act in open.last_draft(now_ms) {
+            match act {
+                EditorAct::Draft(draft) => drafts.push((open.target().clone(), Some(draft))),
+                EditorAct::DropDraft => drafts.push((open.target().clone(), None)),
+                _ => {}
+            }
+        }
+    }
+    drafts
 }
 
 /// `$EDITOR` ended.
@@ -114,7 +184,7 @@ pub fn external_done(state: &mut State, result: Result<Option<String>>) {
         Err(fault) => {
             if let Some(open) = editor(state) {
                 open.external_done(None, now_ms);
-                open.not_saved(&fault.line());
+                open.not_saved(&fault);
             }
         }
     }

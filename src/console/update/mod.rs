@@ -29,7 +29,7 @@ use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};
 use super::msg::Msg;
 use super::state::{Field, HostQuestion, Layer, Place, PlanFocus, SENT, State, Travel};
-use crate::deck::look::Target;
+use crate::deck::look::{Draft, EditTarget, Target};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Applies one message.
@@ -104,6 +104,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
 pub fn begin(state: &mut State) {
     views::begin(state);
     settle::settle(state);
+}
+
+/// The drafts of open editors that were not kept yet.
+pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
+    edit::last_drafts(state, now_ms)
 }
 
 /// Opens an object over the dash, as Enter does.

@@ -6,7 +6,8 @@ use crate::console::keys::{Action, key_of};
 use crate::console::rows::{Filter, find};
 use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
-use crate::deck::look::{DispatchRequest, Target};
+use crate::deck::look::{DispatchRequest, EditTarget, Target};
+use crate::model::document;
 use crossterm::event::{KeyCode, KeyEvent};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -81,6 +82,7 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             state.layers.push(Layer::Text { kind: TextKind::Report, target, top: 0 });
             vec![Effect::Report { dispatch }]
         }
+        PaletteGo::New(kind) => vec![Effect::OpenEditor(EditTarget::New(kind, String::new()))],
         PaletteGo::Refresh => vec![Effect::Refresh],
         PaletteGo::Help => {
             state.layers.push(Layer::Help { top: 0 });
@@ -189,6 +191,8 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         note: verb.key.map(|key| format!(".{key}")).unwrap_or_default(),
         go: PaletteGo::Verb(verb.id, target.clone()),
     };
+    // What is new is not done to an object; it has a line of its own.
+    let verbs_on = |target: &Target| -> Vec<_> { verbs_on(target).into_iter().filter(|verb| verb.id != "new").collect() };
     let here = verbs_on(pointed).into_iter().map(move |verb| verb_item(verb, pointed));
     let tabs = Tab::ALL.iter().enumerate().map(|(number, tab)| PaletteItem {
         text: tab.word().into(),
@@ -218,6 +222,11 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         text: format!("theme {name}"),
         note: String::new(),
         go: PaletteGo::Theme((*name).into()),
+    });
+    let new = document::Kind::ALL.into_iter().map(|kind| PaletteItem {
+        text: format!("new {}", kind.word()),
+        note: String::new(),
+        go: PaletteGo::New(kind),
     });
     let swarms = look.swarms.iter().map(|swarm| Target::Swarm(swarm.id.clone()));
     let hosts = look.world.hosts.keys().map(|name| Target::Host(name.clone()));
@@ -254,5 +263,5 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     });
     let acts =
         acting.into_iter().flat_map(move |target| verbs_on(&target).into_iter().map(|verb| verb_item(verb, &target)).collect::<Vec<_>>());
-    here.chain(tabs).chain(lists).chain(views).chain(object_items).chain(fixed).chain(themes).chain(acts).chain(procs)
+    here.chain(tabs).chain(lists).chain(views).chain(object_items).chain(fixed).chain(new).chain(themes).chain(acts).chain(procs)
 }

@@ -1,10 +1,10 @@
 //! The verbs: the `.` menu of one object, and how each verb begins. None of them changes anything before a plan or a question was answered.
 
-use super::{goto, holding, leaving, waves};
+use super::{edit, goto, holding, leaving, waves};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
 use crate::console::state::{Ask, Asks, Button, Confirm, Field, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, verbs_on};
-use crate::deck::look::{DispatchRequest, EditTarget, Replaced, Target, Word};
+use crate::deck::look::{DispatchRequest, Replaced, Target, Word};
 use crate::model::record::{Outcome, Step, StepState};
 use crossterm::event::{KeyCode, KeyEvent};
 use std::collections::{BTreeSet, VecDeque};
@@ -75,7 +75,7 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         state.say(format!("{} is gone", find::name(&state.look, target)), true);
         return Vec::new();
     }
-    let looks_only = matches!(verb, "check" | "edit" | "edit-env" | "edit-ingredient" | "edit-ingredient-env");
+    let looks_only = verb == "check" || edit::target(verb, target).is_some();
     if !looks_only && is_read_only(state) {
         return Vec::new();
     }
@@ -106,10 +106,7 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
             let ticket = verb_log(state, "uptests of", target);
             return vec![Effect::Uptest { ticket, swarm: id.clone() }];
         }
-        ("edit", Target::Swarm(id)) => return vec![Effect::OpenEditor(EditTarget::SwarmConfig(id.clone()))],
-        ("edit-env", Target::Swarm(id)) => return vec![Effect::OpenEditor(EditTarget::SwarmEnv(id.clone()))],
-        ("edit-ingredient-env", Target::Ingredient(id)) => return vec![Effect::OpenEditor(EditTarget::IngredientEnv(id.clone()))],
-        ("edit-ingredient", Target::Ingredient(id)) => return vec![Effect::OpenEditor(EditTarget::IngredientConfig(id.clone()))],
+        (verb, target) if let Some(edit) = edit::target(verb, target) => return vec![Effect::OpenEditor(edit)],
         ("check", Target::Host(host)) => {
             let ticket = verb_log(state, "check of", target);
             return vec![Effect::Host { ticket, verb: "check", host: host.clone() }];

@@ -41,6 +41,16 @@ pub fn plan(state: &mut State, swarms: Vec<String>, version: &str, why: &str) ->
     vec![Effect::PlanWave { ticket, request: WaveRequest { swarms, ingredient: None, version, why: why.into() } }]
 }
 
+/// Plans every swarm that uses an ingredient and would change.
+pub fn plan_ingredient(state: &mut State, id: &str) -> Vec<Effect> {
+    let ticket = state.ticket();
+    let name = find::name(&state.look, &Target::Ingredient(id.into()));
+    let title = format!("plan of the wave of ingredient {name}");
+    state.layers.push(Layer::Log(Box::new(LogLayer::new(ticket, title, LogSource::Verb(Target::Nothing)))));
+    let request = WaveRequest { swarms: Vec::new(), ingredient: Some(id.into()), version: None, why: String::new() };
+    vec![Effect::PlanWave { ticket, request }]
+}
+
 /// The plans are there: all are shown, and asked for once.
 pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePlan>) {
     let Some(at) = state.layers.iter().position(|layer| matches!(layer, Layer::Log(log) if log.ticket == ticket)) else { return };

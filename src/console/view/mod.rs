@@ -19,7 +19,7 @@ mod welcome;
 pub use pen::Pen;
 
 use super::state::{Layer, State, Tab};
-use super::theme::Theme;
+use super::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -29,6 +29,7 @@ pub fn view(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
     if area.is_empty() {
         return None;
     }
+    buffer.set_style(area, theme.style(Role::Ground));
     let mut pen = Pen::new(buffer, theme, area);
     let mut cursor = match state.screen() {
         Some(Layer::List { title, pane }) => {

@@ -62,6 +62,7 @@ impl<'a> Pen<'a> {
         for position in area.positions() {
             if let Some(cell) = self.buffer.cell_mut(position) {
                 cell.reset();
+                cell.set_style(self.theme.style(Role::Ground));
             }
         }
     }

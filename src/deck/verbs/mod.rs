@@ -27,6 +27,9 @@ pub enum On {
     Squad,
     /// A version of what was written down.
     Version,
+    App,
+    Buildpack,
+    Balancer,
     /// The fleet as a whole.
     Fleet,
 }
@@ -46,6 +49,8 @@ pub struct Verb {
 
 const HOLD: &str = "hold: nobody dispatches it; or lift what holds it";
 const LIFT: &str = "lift a hold";
+const NEW: &str = "new: begins with what it must have";
+const CLONE: &str = "clone: a new one like this";
 
 /// Every verb.
 pub const VERBS: &[Verb] = &[
@@ -71,10 +76,29 @@ pub const VERBS: &[Verb] = &[
     Verb { id: "hold", title: HOLD, key: None, on: On::Fleet, danger: Danger::Low },
     Verb { id: "lift", title: LIFT, key: None, on: On::Fleet, danger: Danger::Low },
     Verb { id: "repair", title: "fix drift: its pool as we last wrote it", key: Some('f'), on: On::Swarm, danger: Danger::Middle },
-    Verb { id: "edit", title: "edit config, env or ingredient", key: Some('e'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "edit-env", title: "edit the swarm's env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "edit-ingredient", title: "edit an ingredient's config", key: Some('e'), on: On::Ingredient, danger: Danger::Low },
-    Verb { id: "edit-ingredient-env", title: "edit an ingredient's env", key: Some('v'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "edit", title: "edit its config", key: Some('e'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "edit-env", title: "edit its env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "edit-whole", title: "edit the whole of it", key: Some('w'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "new", title: NEW, key: Some('n'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Swarm, danger: Danger::Low },
+    Verb { id: "edit", title: "edit its config", key: Some('e'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "edit-env", title: "edit its env", key: Some('v'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "edit-whole", title: "edit the whole of it", key: Some('w'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "new", title: NEW, key: Some('n'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Ingredient, danger: Danger::Low },
+    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::App, danger: Danger::Low },
+    Verb { id: "new", title: NEW, key: Some('n'), on: On::App, danger: Danger::Low },
+    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::App, danger: Danger::Low },
+    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::Buildpack, danger: Danger::Low },
+    Verb { id: "new", title: NEW, key: Some('n'), on: On::Buildpack, danger: Danger::Low },
+    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Buildpack, danger: Danger::Low },
+    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::Balancer, danger: Danger::Low },
+    Verb { id: "new", title: NEW, key: Some('n'), on: On::Balancer, danger: Danger::Low },
+    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Balancer, danger: Danger::Low },
+    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::Squad, danger: Danger::Low },
+    Verb { id: "new", title: NEW, key: Some('n'), on: On::Squad, danger: Danger::Low },
+    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Squad, danger: Danger::Low },
+    Verb { id: "edit", title: "edit it, where its squad is written", key: Some('e'), on: On::Host, danger: Danger::Low },
     Verb { id: "start", title: "start a proc", key: Some('s'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "stop", title: "stop a proc", key: Some('k'), on: On::Proc, danger: Danger::Middle },
     Verb { id: "restart", title: "restart a proc", key: Some('r'), on: On::Proc, danger: Danger::Middle },

@@ -336,10 +336,11 @@ async fn kept(store: &Store) {
     store.change_pool("edge", "shop", &nodes(&[]), &nodes(&["b:1", "c:1"]), 1).await.unwrap();
     assert!(store.pools("edge").await.unwrap().is_empty() && store.pool_nodes("edge", "shop").await.unwrap().is_empty());
     store.put_draft("op1", "shop", "half", 1).await.unwrap();
-    assert_eq!(store.draft("op1", "shop").await.unwrap().as_deref(), Some("half"));
-    assert_eq!(store.draft("op2", "shop").await.unwrap(), None);
+    assert_eq!(store.draft("op1", "shop").await.unwrap(), Some(("half".to_string(), 1)));
+    assert_eq!(store.draft::<i64>("op1", "shop").await.unwrap(), None, "one that cannot be read is none");
+    assert_eq!(store.draft::<String>("op2", "shop").await.unwrap(), None);
     store.drop_draft("op1", "shop").await.unwrap();
-    assert_eq!(store.draft("op1", "shop").await.unwrap(), None);
+    assert_eq!(store.draft::<String>("op1", "shop").await.unwrap(), None);
 }
 
 async fn wake_up(url: &str) {
