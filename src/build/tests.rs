@@ -241,7 +241,7 @@ async fn a_failing_compile_says_its_stage_and_last_lines_and_keeps_the_log() {
         assert!(line.contains(part), "{line}");
     }
     let log = std::fs::read_to_string(home.data.join("logs/build-b1.log")).unwrap();
-    assert!(log.contains("    no such package: left-pad\n") && log.contains("!!! failed: build, compile"), "{log}");
+    assert!(log.contains("    \u{1b}[31mno such package: left-pad\u{1b}[0m\n") && log.contains("!!! failed: build, compile"), "{log}");
     assert_eq!(std::fs::read_dir(home.own_dir("cache").unwrap()).unwrap().count(), 0);
     assert!(Artifacts::of(&home).unwrap().list().unwrap().is_empty());
 }

@@ -100,7 +100,8 @@ impl Deck {
         if entry.rev != plan.swarm_rev {
             moved.push(format!("{} was saved by {}", entry.name, entry.changed_by));
         }
-        let world = self.observe(&catalog, Some(&entry.body)).await?;
+        let mut world = self.observe(&catalog, Some(&entry.body)).await?;
+        self.add_made_and_never_seen(entry, &mut world).await?;
         moved.extend(plan::moved(plan, &world, &self.indebted().await?));
         Ok(moved)
     }

@@ -111,7 +111,9 @@ impl Deck {
         // Only under the lease this cannot change any more.
         rules::never_ran(plan, self.store.dispatch(&plan.id).await?.as_ref())?;
         self.refuse_unfinished(&plan.swarm_id).await?;
-        let moved = plan::moved(plan, world, &self.indebted().await?);
+        let mut seen = world.clone();
+        self.add_made_and_never_seen(entry, &mut seen).await?;
+        let moved = plan::moved(plan, &seen, &self.indebted().await?);
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))).next("plan again"));
         }

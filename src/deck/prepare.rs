@@ -465,7 +465,7 @@ impl Deck {
     }
 
     /// What dispatches of the swarm left on hosts that nobody has seen since ("not seen is never gone").
-    async fn add_made_and_never_seen(&self, entry: &Entry<Swarm>, world: &mut World) -> Result<()> {
+    pub(super) async fn add_made_and_never_seen(&self, entry: &Entry<Swarm>, world: &mut World) -> Result<()> {
         let all = self.store.dispatches(Some(&entry.id), 1000).await?;
         for dispatch in plan::that_left_procs(&all) {
             let Some(plan) = self.store.kept::<Plan>("plan", &dispatch.id).await? else { continue };

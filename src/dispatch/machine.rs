@@ -389,7 +389,22 @@ impl Run {
             next.records.push(step.clone());
         }
         self.in_flight.retain(|flying| flying.place != host);
+        self.route_again(host, next);
         true
+    }
+
+    /// What was routed already is routed again, without a host that was lost after that.
+    fn route_again(&mut self, host: &str, next: &mut Next) {
+        let Some(at) = self.steps.iter().rposition(|step| step.phase == Phase::Route && step.state == StepState::Done) else { return };
+        let Some(batch) = self.steps.get(at).map(|step| step.batch) else { return };
+        if !self.steps.iter().any(|step| step.phase == Phase::Start && step.place == host && step.batch <= batch) {
+            return;
+        }
+        let again = |step: &Step| step.batch == batch && matches!(step.phase, Phase::Route | Phase::Drain) && step.state == StepState::Done;
+        for step in self.steps.iter_mut().skip(at).filter(|step| again(step)) {
+            step.state = StepState::Pending;
+            next.records.push(step.clone());
+        }
     }
 
     fn promote(&mut self, who: &str, now_ms: i64, next: &mut Next) {

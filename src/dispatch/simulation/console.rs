@@ -158,7 +158,9 @@ impl Sim {
             return Err(Fault::refused("a dispatch of the swarm has not ended"));
         }
         let owing = self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await?;
-        let moved = plan::moved(plan, world, &planning::indebted(&owing));
+        let mut seen = world.clone();
+        self.add_made_and_never_seen(console, planning::swarm_number(&plan.swarm_id), &mut seen).await?;
+        let moved = plan::moved(plan, &seen, &planning::indebted(&owing));
         if !moved.is_empty() {
             return Err(Fault::refused(format!("the world moved since the plan was made: {}", moved.join("; "))));
         }

@@ -137,14 +137,7 @@ impl Sim {
         let (body, rev) = self.swarm(swarm)?;
         let hosts: Vec<Host> = (0..self.scenario.hosts).map(|host| entity(host, self.fleet.borrow().hosts[host].active)).collect();
         let mut world = self.observe(console, swarm).await?;
-        let mut all = self.ask_store(console, false, |store| Ok(store.dispatches())).await?;
-        all.retain(|dispatch| dispatch.swarm_id == swarm_id(swarm));
-        all.sort_by_key(|dispatch| std::cmp::Reverse(dispatch.number));
-        for dispatch in plan::that_left_procs(&all) {
-            let of = self.plans.borrow().get(&dispatch.id).cloned();
-            let of = of.ok_or_else(|| Fault::bad("there is no such plan"))?;
-            plan::add_made_and_never_seen(&mut world, &of, dispatch, &body.config_name, &body.full_name(), "i");
-        }
+        self.add_made_and_never_seen(console, swarm, &mut world).await?;
         let (leases, owing) = self.ask_store(console, false, |store| Ok((store.port_leases(), store.owing_dispatches()))).await?;
         let indebted = indebted(&owing);
         let leased: BTreeMap<String, BTreeSet<u16>> =
@@ -177,6 +170,20 @@ impl Sim {
         self.judge_plan(&plan, &world, &hosts);
         self.plans.borrow_mut().insert(id.clone(), Rc::new(plan));
         Ok(id)
+    }
+
+    /// What dispatches of the swarm left on hosts that nobody has seen since.
+    pub async fn add_made_and_never_seen(self: &Rc<Sim>, console: usize, swarm: usize, world: &mut World) -> Result<()> {
+        let body = self.swarm(swarm)?.0;
+        let mut all = self.ask_store(console, false, |store| Ok(store.dispatches())).await?;
+        all.retain(|dispatch| dispatch.swarm_id == swarm_id(swarm));
+        all.sort_by_key(|dispatch| std::cmp::Reverse(dispatch.number));
+        for dispatch in plan::that_left_procs(&all) {
+            let of = self.plans.borrow().get(&dispatch.id).cloned();
+            let of = of.ok_or_else(|| Fault::bad("there is no such plan"))?;
+            plan::add_made_and_never_seen(world, &of, dispatch, &body.config_name, &body.full_name(), "i");
+        }
+        Ok(())
     }
 
     /// Placement never uses a host that does not answer or is out of service, nor a port that is taken.
