@@ -168,3 +168,41 @@ impl Deck {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deck::{Home, tests};
+
+    /// Waits until it is so.
+    async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !holds() {
+            assert!(Instant::now() < end, "{what} never came");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_asks_the_other_reads_and_takes_over() {
+        let (dir, first) = tests::deck().await;
+        let document = format!("squads: [{{name: web, hosts: [{{name: here, transport: local, root: {}}}]}}]\n", dir.path().display());
+        first.apply(&document, "document", false, "").await.unwrap();
+        let second = Deck::open(Home::open(&dir.path().join("home")).unwrap(), first.outside.clone()).await.unwrap();
+        let asking = tokio::spawn(first.clone().keep_observing());
+        until("an observer", || first.is_observer()).await;
+        let reading = tokio::spawn(second.clone().keep_observing());
+        second.set_view(["here".to_string()].into());
+        let seen_by = |deck: &Deck| locked(&deck.world).hosts.get("here").map_or(0, |host| host.asked_ms);
+        until("what the observer saw", || seen_by(&second) > 0).await;
+        // The reader's view makes the observer ask that host again, and write it down for him.
+        let before = seen_by(&first);
+        until("another look", || seen_by(&first) > before).await;
+        assert!(!second.is_observer() && first.read_by_others.load(std::sync::atomic::Ordering::Relaxed));
+        let views = first.store.all_kept::<BTreeSet<String>>(VIEW).await.unwrap();
+        assert_eq!(views.iter().map(|(holder, _, hosts)| (holder, hosts.len())).collect::<Vec<_>>(), [(&second.holder, 1)]);
+        asking.abort();
+        until("the next observer", || second.is_observer()).await;
+        reading.abort();
+    }
+}
