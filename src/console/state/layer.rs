@@ -286,6 +286,9 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Stray(..) => On::Stray,
         Target::Squad(_) => On::Squad,
         Target::Version(..) => On::Version,
+        Target::App(_) => On::App,
+        Target::Buildpack(_) => On::Buildpack,
+        Target::Balancer(_) => On::Balancer,
         _ => return Vec::new(),
     };
     VERBS.iter().filter(|verb| verb.on == on).collect()

@@ -30,6 +30,9 @@ pub fn target(verb: &str, on: &Target) -> Option<EditTarget> {
                 Target::Swarm(id) => (Kind::Swarm, id),
                 Target::Ingredient(id) => (Kind::Ingredient, id),
                 Target::Squad(name) => (Kind::Squad, name),
+                Target::App(name) => (Kind::App, name),
+                Target::Buildpack(name) => (Kind::Buildpack, name),
+                Target::Balancer(name) => (Kind::Balancer, name),
                 _ => return None,
             };
             match verb {
