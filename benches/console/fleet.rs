@@ -47,16 +47,10 @@ fn proc(number: usize) -> Proc {
         "host": host, "name": format!("{app}-v5.{}.0-prod-9c1e77aa-web-{port}", number % 7), "app": app, "version": format!("v5.{}.0", number % 7),
         "config": "prod", "release": format!("9c1e{:04x}", number % 40), "proc": "web", "port": port,
         "state": if number % 97 == 0 { "FATAL" } else { "RUNNING" }, "pid": 3000 + number, "start": 1000, "stop": 0, "now": 8300 + number as i64 * 61,
-        "exit_status": null, "spawn_error": "", "description": "", "stamp": null, "owner": "Ours",
+        "exit_status": null, "spawn_error": "", "description": "", "stamp": null, "owner": "ours",
         "swarm": format!("{app}-prod-web@web"), "foreign_of": null, "routed": number % 3 != 0,
     });
-    serde_json::from_value(text.clone()).or_else(|_| serde_json::from_value(lower(text))).unwrap()
-}
-
-/// Enumerations are written in small letters by some versions of the model.
-fn lower(mut text: serde_json::Value) -> serde_json::Value {
-    text["owner"] = json!("ours");
-    text
+    serde_json::from_value(text).unwrap()
 }
 
 /// The whole of it as it is at the `version`th change.
@@ -65,7 +59,7 @@ pub fn look(procs: usize, version: u64) -> Look {
     for host in 0..procs.div_ceil(ON_ONE) {
         let name = format!("web{host:03}");
         let seen = json!({
-            "id": format!("h-{host}"), "name": name, "squad": "web", "active": true, "state": "Ok", "seen_ms": NOW, "asked_ms": NOW,
+            "id": format!("h-{host}"), "name": name, "squad": "web", "active": true, "state": "ok", "seen_ms": NOW, "asked_ms": NOW,
             "address": format!("{name}.example"), "installation": null, "procs": [], "listening": [], "builds": [], "fences": {},
             "load": 0.4, "memory_total": 8u64 << 30, "memory_free": 2u64 << 30, "disk_free": 41u64 << 30,
         });
@@ -88,6 +82,7 @@ pub fn look(procs: usize, version: u64) -> Look {
         fleet: "BENCH".into(),
         who: "op1".into(),
         can_write: true,
+        squads: vec![serde_json::from_value(json!({"name": "web"})).unwrap()],
         ..Look::default()
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const QUERY: &[u8] = b"\x1b[5n";
 const ANSWER: &[u8] = b"\x1b[0n";
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The line between the program and the eyes.
 #[derive(Debug, Clone, Copy)]

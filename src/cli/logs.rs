@@ -26,7 +26,7 @@ pub async fn logs(deck: &Deck, args: &LogArgs, format: Format) -> Result<Report>
         None => None,
     };
     let several = !matches!(of, Target::Proc(..) | Target::Build(_));
-    let mut writer = Writer { format, several, grep, values: Vec::new(), lines: 0, own: None };
+    let mut writer = Writer { format, several, grep, values: Vec::new(), lines: 0, own: None, text: String::new() };
     if args.last_life {
         let Target::Proc(host, proc) = &of else {
             return Err(Fault::bad("only a proc has lives").next("swarmdeck logs HOST:PROC --last-life"));
@@ -34,23 +34,27 @@ pub async fn logs(deck: &Deck, args: &LogArgs, format: Format) -> Result<Report>
         for line in deck.last_lives(host, proc).await? {
             writer.write(&line, args.follow, true);
         }
+        writer.flush();
         return writer.end();
     }
     let since_ms = args.since.as_deref().map(|since| since_of(since, deck.now_ms())).transpose()?;
     let request = LogRequest { of, follow: args.follow, since_ms, lines: args.lines, skip: false };
     let mut signals = Signals::heard()?;
     let mut lines = deck.logs(&request).await?;
+    let mut batch = Vec::new();
     loop {
-        tokio::select! {
-            line = lines.recv() => match line {
-                Some(line) => {
-                    if !writer.write(&line, args.follow, false) {
-                        return Ok(Report::nothing());
-                    }
-                }
-                None => return writer.end(),
-            },
+        let count = tokio::select! {
+            count = lines.recv_many(&mut batch, 256) => count,
             () = signals.any() => return Ok(Report::nothing()),
+        };
+        for line in batch.drain(..) {
+            writer.write(&line, args.follow, false);
+        }
+        if !writer.flush() {
+            return Ok(Report::nothing());
+        }
+        if count == 0 {
+            return writer.end();
         }
     }
 }
@@ -75,35 +79,43 @@ struct Writer {
     values: Vec<Value>,
     lines: usize,
     own: Option<String>,
+    /// What is to be written at once.
+    text: String,
 }
 
 impl Writer {
-    /// Writes a line; false when nobody reads any more.
-    fn write(&mut self, line: &LogLine, follow: bool, heads: bool) -> bool {
+    /// Takes a line, to be written with the next [`Writer::flush`].
+    fn write(&mut self, line: &LogLine, follow: bool, heads: bool) {
         let text = shown(&without_colour(&line.text).replace('\t', "    "));
         if line.from.is_empty() {
             self.own = Some(text.clone());
-            if heads {
-                return put(&format!("-- {text}\n"));
+            if heads && self.format == Format::Table {
+                self.text.push_str(&format!("-- {text}\n"));
+                return;
             }
-            if self.format == Format::Table || !follow {
+            if !heads && (self.format == Format::Table || !follow) {
                 err(&format!("-- {text}\n"));
-                return true;
+                return;
             }
         } else if self.grep.as_ref().is_some_and(|grep| !grep.is_match(&text)) {
-            return true;
+            return;
         }
         self.lines += 1;
         let value = || json!({"at_ms": line.at_ms, "from": shown(&line.from), "text": text});
         match self.format {
-            Format::Table if self.several => put(&format!("{}  {text}\n", shown(&line.label()))),
-            Format::Table => put(&format!("{text}\n")),
-            _ if follow => put(&format!("{}\n", value())),
-            _ => {
-                self.values.push(value());
-                true
-            }
+            Format::Table if self.several => self.text.push_str(&format!("{}  {text}\n", shown(&line.label()))),
+            Format::Table => self.text.push_str(&format!("{text}\n")),
+            _ if follow => self.text.push_str(&format!("{}\n", value())),
+            _ => self.values.push(value()),
         }
+    }
+
+    /// Writes what there is; false when nobody reads any more.
+    fn flush(&mut self) -> bool {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(self.text.as_bytes()).and_then(|()| out.flush());
+        self.text.clear();
+        written.is_ok()
     }
 
     fn end(self) -> Result<Report> {
@@ -113,11 +125,6 @@ impl Writer {
             _ => Ok(Report::value(Value::Array(self.values))),
         }
     }
-}
-
-fn put(text: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many messages are taken at once: a burst costs one frame, and a flood does not keep keys waiting.
 const AT_ONCE: usize = 512;
+/// How often what changes is shown at most: nobody reads faster, and keys need not wait behind it.
+const LOOKS: Duration = Duration::from_millis(100);
 
 /// How the console begins.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +120,8 @@ impl Running<'_> {
             let effects = super::update::open(state, target);
             runner.start_all(effects);
         }
+        // When a look was last taken.
+        let mut looked: Option<Instant> = None;
         // Whether something happened since the last frame was drawn from the state.
         let mut dirty = true;
         // Hosts that wait for an answer, by ticket.
@@ -145,7 +149,10 @@ impl Running<'_> {
                 update(state, if sent { Msg::Sent } else { Msg::Painted { now_ms: now_ms() } });
             }
             let tick = Instant::now() + ticks::until(state);
-            let wake = [face.wake(dirty), face.parser.due()].into_iter().flatten().fold(tick, Instant::min);
+            let next_look = looked.map(|at| at + LOOKS).filter(|at| *at > Instant::now());
+            // Asked once: between two questions it may have ended, and nobody would tell.
+            let writing = face.is_writing();
+            let wake = [face.wake(dirty, writing), face.parser.due(), next_look].into_iter().flatten().fold(tick, Instant::min);
             let mut messages: Vec<Msg> = Vec::new();
             tokio::select! {
                 biased;
@@ -173,8 +180,11 @@ impl Running<'_> {
                     messages.push(Msg::Asked { ticket: questions_asked, lines: asking::lines(&question.question), echo: question.question.echo() });
                     asked.insert(questions_asked, question.answer);
                 }
-                Ok(()) = changes.changed() => messages.push(Msg::Look(port.look())),
-                () = face.out.idle(), if face.is_writing() => {}
+                Ok(()) = changes.changed(), if next_look.is_none() => {
+                    looked = Some(Instant::now());
+                    messages.push(Msg::Look(port.look()));
+                }
+                () = face.out.idle(), if writing => {}
                 () = tokio::time::sleep_until(wake.into()) => {
                     let typed = face.parser.expire(Instant::now());
                     messages.extend(face.take(typed, now_ms()));
@@ -195,7 +205,13 @@ impl Running<'_> {
             dirty = true;
             for message in messages {
                 crash::point("update", state);
-                for effect in update(state, message) {
+                let old = matches!(message, Msg::Look(_)).then(|| state.look.clone());
+                let effects = update(state, message);
+                if let Some(old) = old {
+                    // Thousands of procs are not freed while somebody waits for a key.
+                    tokio::task::spawn_blocking(move || drop(old));
+                }
+                for effect in effects {
                     use super::effect::Effect;
                     match effect {
                         // Begun so short ago that the screen does not show it yet.

@@ -108,6 +108,10 @@ impl Deck {
         let why = if why.is_empty() { format!("back to version {rev}") } else { format!("back to version {rev}: {why}") };
         let applied = self.apply(&text, &format!("version {rev}"), false, &why).await?;
         let what = applied.changes.first().map_or("unchanged", |change| change.what.as_str());
+        if what != "unchanged" {
+            let object = format!("{} {name}", version.object.kind.word());
+            self.told("revert", &object, &format!("as at version {rev}"), &why).await?;
+        }
         Ok(match what {
             "unchanged" => format!("{} {name} is as it was at version {rev} already", version.object.kind.word()),
             _ => format!("{} {name} is written as it was at version {rev}; not live until it is dispatched", version.object.kind.word()),

@@ -46,6 +46,8 @@ async fn every_version_is_kept_compared_and_can_be_gone_back_to() {
     assert_eq!((versions[0].rev, versions[0].why.as_str()), (3, "back to version 1: it was right"));
     let both = Inquiry::Compare(Target::Version(id.clone(), 1), Target::Version(id.clone(), 3));
     assert_eq!(text(&deck, both).await, "no difference");
+    let audit = deck.audit(&AuditWanted { verb: "revert".into(), ..AuditWanted::default() }, 9).await.unwrap();
+    assert_eq!(audit.iter().map(|line| line.object.as_str()).collect::<Vec<_>>(), ["ingredient db"]);
     assert!(deck.revert(&id, 1, "").await.unwrap().contains("already"));
     assert_eq!(deck.history(&target).await.unwrap().len(), 3, "nothing was written");
 

@@ -8,6 +8,7 @@ use crate::hosts::terminal::{self, Device, Typed, Wanted};
 use crate::hosts::{Chunk, Link, Local};
 use crate::model::quote::quote;
 use crate::model::record::{Audit, Event};
+use crate::model::shown::shown;
 use crate::model::{Fault, Result};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use std::sync::Arc;
@@ -62,6 +63,8 @@ impl Deck {
         };
         let opened = link.terminal(&wanted).await?;
         self.shell_told(&object, "opened").await?;
+        let heading = format!("\r\nshell of {}; its exit leads back\r\n", shown(&object));
+        device.write(heading.as_bytes()).await.map_err(no_terminal)?;
         let status = attached(&device, opened, size).await;
         drop(tree);
         let said = status.as_ref().map_or_else(|fault| fault.what.clone(), |status| format!("ended with status {status}"));

@@ -7,7 +7,7 @@ use crate::support::until;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TWO: [&str; 2] = ["web01", "web02"];
 
@@ -36,7 +36,11 @@ impl Follow {
         self.said.lock().unwrap().clone()
     }
     fn says(&self, words: &str) {
-        until(Duration::from_secs(90), &format!("{words:?} in {}", cut(&self.text())), || self.text().contains(words));
+        let end = Instant::now() + Duration::from_secs(90);
+        while !self.text().contains(words) {
+            assert!(Instant::now() < end, "{words:?} never came:\n{}", cut(&self.text()));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
     fn count(&self, words: &str) -> usize {
         self.text().matches(words).count()
@@ -182,7 +186,7 @@ fn commands(deck: &Deck, procs: &[Program]) {
     let events = deck.run(&["events"]).ended(0).stdout;
     assert!(events.contains("exit 3") && events.contains("OPS-1") && !events.contains("hunter2"), "{events}");
     assert!(deck.run(&["audit"]).ended(0).stdout.contains("run "));
-    let value = deck.json(&["run", "shop-prod-web", "--", "true"]);
+    let value = deck.run(&["-o", "json", "run", "shop-prod-web", "--", "true"]).ended(0).json();
     assert_eq!((value["ran"].as_array().unwrap().len(), &value["ran"][0]["status"]), (1, &serde_json::json!(0)));
     deck.run(&["run", "web", "--", "true"]).refused(2, &["a proc or a swarm"]);
 }
@@ -222,12 +226,11 @@ fn shells(fleet: &Fleet, deck: &Deck, procs: &[Program]) {
     screen.press("m");
     screen.shows("---- mark");
     screen.press("/over");
-    screen.shows("1 of 1");
+    screen.shows("1 found");
     screen.press("\t");
     screen.shows("only lines with");
     screen.press("\r");
     screen.lacks("started as pid");
-    screen.press("\x1b");
     screen.press("q");
     screen.lacks("all procs");
     // One that is opened on the command line passes its status on.

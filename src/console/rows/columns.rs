@@ -39,7 +39,7 @@ const SWARMS: &[Column] = &[
     right("SAVED", 5, 15),
 ];
 const HOSTS: &[Column] = &[
-    column("HOST", 17, 2, 0),
+    column("HOST", 14, 2, 0),
     column("STATE", 12, 0, 0),
     column("PROCS", 6, 0, 0),
     column("LOAD", 6, 0, 4),

@@ -89,8 +89,8 @@ impl Face {
 
     /// When to look again: for the next frame of a state that is `dirty`, or whether the last one is drawn. None while the terminal is still
     /// being written to; an answer comes before.
-    pub fn wake(&self, dirty: bool) -> Option<Instant> {
-        let waiting = (dirty || self.on_its_way) && self.out.is_idle();
+    pub fn wake(&self, dirty: bool, writing: bool) -> Option<Instant> {
+        let waiting = (dirty || self.on_its_way) && !writing;
         waiting.then(|| self.pace.next().unwrap_or_else(Instant::now))
     }
 

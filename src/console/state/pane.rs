@@ -175,6 +175,8 @@ pub struct Pane {
     pub sort: Sort,
     /// Whether the order is older than what is known.
     pub stale: bool,
+    /// Whether its rows kept their places when they had to, and are put in order once they may move.
+    pub unordered: bool,
     /// What it lists when it is no tree.
     pub flat: Kind,
     /// Rows of a tree that are not folded as they are at first.
@@ -195,6 +197,7 @@ impl Pane {
             trouble_only: false,
             sort: Sort::Trouble,
             stale: true,
+            unordered: false,
             flat: kind,
             turned: BTreeSet::new(),
         }

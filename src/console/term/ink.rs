@@ -23,7 +23,7 @@ const CODES: [(Modifier, u8, u8); 9] = [
 ];
 
 /// The bytes of a frame, and what the terminal is in after them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Ink {
     out: String,
     /// The style that it writes in; none when unknown.
@@ -33,6 +33,11 @@ pub struct Ink {
 }
 
 impl Ink {
+    /// How many bytes were written since.
+    pub fn bytes(&self) -> usize {
+        self.out.len()
+    }
+
     /// Takes what was written since.
     pub fn take(&mut self) -> String {
         std::mem::take(&mut self.out)

@@ -1,6 +1,6 @@
 //! Two buffers and their difference: nothing changed means no bytes, rows that moved are moved by the terminal, anything else is one write.
 
-use super::ink::{Ink, Look};
+use super::ink::{Ink, Look, PLAIN};
 use super::scroll;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
@@ -13,6 +13,8 @@ const SYNC_ABOVE: usize = 400;
 const SCROLLS: usize = 4;
 /// Blank cells in a row from which erasing them is shorter than writing them.
 const ERASE_FROM: usize = 5;
+/// A frame with more styles than this is drawn row by row.
+const MOST_STYLES: usize = 24;
 /// Cells that are written again where that is no longer than going over them.
 const GAP: u16 = 3;
 
@@ -74,11 +76,17 @@ impl Screen {
     }
 }
 
-/// Writes what differs.
-fn write(ink: &mut Ink, shown: &Buffer, next: &Buffer) {
+/// One thing to do where a cell differs.
+enum Stroke<'a> {
+    Put(&'a Cell),
+    Erase { cells: usize, to_end: bool },
+}
+
+/// What differs, row by row.
+fn strokes<'a>(shown: &Buffer, next: &'a Buffer) -> Vec<(u16, u16, Stroke<'a>)> {
     let right = next.area.right();
     let updates = shown.diff(next);
-    let mut rest = updates.as_slice();
+    let (mut rest, mut strokes) = (updates.as_slice(), Vec::new());
     while let Some(((x, y, cell), after)) = rest.split_first() {
         let (x, y) = (*x, *y);
         if **cell == Cell::EMPTY {
@@ -87,16 +95,62 @@ fn write(ink: &mut Ink, shown: &Buffer, next: &Buffer) {
             let in_row = rest.iter().take_while(|(_, row, _)| *row == y).count();
             let to_end = in_row >= 3 && (x..right).all(|x| next.cell((x, y)).is_some_and(|cell| *cell == Cell::EMPTY));
             if to_end || run >= ERASE_FROM {
-                ink.go(x, y);
-                ink.erase(run, to_end);
+                strokes.push((x, y, Stroke::Erase { cells: run, to_end }));
                 rest = rest.get(if to_end { in_row } else { run }..).unwrap_or_default();
                 continue;
             }
         }
-        over(ink, next, x, y);
-        ink.go(x, y);
-        ink.put(cell.symbol(), look(cell), right);
+        strokes.push((x, y, Stroke::Put(cell)));
         rest = after;
+    }
+    strokes
+}
+
+/// Writes what differs: row by row, or style by style, whichever is shorter. Where rows are alike it is cheaper to go than to change colours.
+fn write(ink: &mut Ink, shown: &Buffer, next: &Buffer) {
+    let mut strokes = strokes(shown, next);
+    let mut by_row = ink.clone();
+    draw(&mut by_row, next, &strokes);
+    let mut looks: Vec<Look> = ink.look.into_iter().collect();
+    let mut places: Vec<usize> = Vec::new();
+    for (_, _, stroke) in &strokes {
+        let wanted = match stroke {
+            Stroke::Put(cell) => look(cell),
+            Stroke::Erase { .. } => PLAIN,
+        };
+        let place = looks.iter().position(|known| *known == wanted).unwrap_or_else(|| {
+            looks.push(wanted);
+            looks.len() - 1
+        });
+        places.push(place);
+    }
+    if (2..=MOST_STYLES).contains(&looks.len()) {
+        let mut places = places.into_iter();
+        // Stable: within a style it stays row by row.
+        strokes.sort_by_cached_key(|_| places.next().unwrap_or_default());
+        let mut by_style = ink.clone();
+        draw(&mut by_style, next, &strokes);
+        if by_style.bytes() < by_row.bytes() {
+            *ink = by_style;
+            return;
+        }
+    }
+    *ink = by_row;
+}
+
+fn draw(ink: &mut Ink, next: &Buffer, strokes: &[(u16, u16, Stroke<'_>)]) {
+    for (x, y, stroke) in strokes {
+        match stroke {
+            Stroke::Put(cell) => {
+                over(ink, next, *x, *y);
+                ink.go(*x, *y);
+                ink.put(cell.symbol(), look(cell), next.area.right());
+            }
+            Stroke::Erase { cells, to_end } => {
+                ink.go(*x, *y);
+                ink.erase(*cells, *to_end);
+            }
+        }
     }
 }
 

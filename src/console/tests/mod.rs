@@ -3,6 +3,7 @@
 mod fake;
 pub mod fixture;
 mod frames;
+mod logs;
 mod random;
 mod seeing;
 mod speed;

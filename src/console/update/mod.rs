@@ -104,15 +104,15 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     effects
 }
 
-/// The drafts of open editors that were not kept yet.
-pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
-    edit::last_drafts(state, now_ms)
-}
-
 /// What is shown first: the view that this user chose, else the dash.
 pub fn begin(state: &mut State) {
     views::begin(state);
     settle::settle(state);
+}
+
+/// The drafts of open editors that were not kept yet.
+pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
+    edit::last_drafts(state, now_ms)
 }
 
 /// Opens an object over the dash, as Enter does.

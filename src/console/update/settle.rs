@@ -25,17 +25,26 @@ pub fn settle(state: &mut State) {
     let now_ms = state.now_ms;
     let heights = layout::heights(state);
     let places = layout::visible(state);
+    // The operator asked for another order or filter: where the cursor's object is not among the rows it begins at the first.
+    let asked = state.last_key_ms == 0;
+    if asked {
+        state.last_key_ms = now_ms - STILL_MS;
+    }
     let refresh = |pane: &mut Pane, height: usize| {
-        if pane.stale {
+        if pane.stale || (pane.unordered && !still) {
             let (fresh, total) = order(&look, now_ms, pane);
             if still && !pane.order.is_empty() {
-                // What is gone goes, what is new comes at the end; nothing else moves.
+                // What is gone goes, what is new comes at the end; nothing else moves before the rows may.
                 let kept = keep_places(&pane.order, fresh);
                 pane.take(kept, total);
-                pane.stale = true;
+                pane.unordered = true;
             } else {
                 pane.take(fresh, total);
+                pane.unordered = false;
             }
+        }
+        if asked && pane.at().is_none() {
+            pane.put(0);
         }
         pane.scroll(height);
     };

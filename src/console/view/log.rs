@@ -26,6 +26,10 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, log: &LogLayer) -> Option<Position
         };
         pen.text(x + 1, y + 2, width.saturating_sub(1), &text, if log.fault.is_some() { Role::Wrong } else { Role::Dim });
     }
+    if !log.lines.is_empty() && log.lines.iter().all(|kept| kept.hidden) {
+        let text = if log.only.is_some() { "no line of it is shown; & shows all procs" } else { "no line matches; / tab esc shows all" };
+        pen.text(x + 1, y + 2, width.saturating_sub(1), text, Role::Dim);
+    }
     let from = from_width(log);
     if log.follow {
         from_the_end(pen, area, log, from)
@@ -94,9 +98,7 @@ fn last_line(pen: &mut Pen<'_>, log: &LogLayer, area: Rect) -> Option<Position> 
     let numbers = if log.filtering {
         format!("{} of {} lines", count(log.shown().len() as i64), count(log.lines.len() as i64))
     } else {
-        let matches = log.matches();
-        let at = log.found.and_then(|row| matches.iter().position(|found| *found == row)).map_or(0, |at| at + 1);
-        format!("{at} of {}", matches.len())
+        format!("{} found", count(log.matches().len() as i64))
     };
     if log.finding {
         let end = pen.text(x, y, width, if log.filtering { "only lines with " } else { "search " }, Role::Focus);

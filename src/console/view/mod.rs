@@ -57,5 +57,7 @@ pub fn view(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
     for layer in state.layers.iter().skip(first_overlay) {
         cursor = overlay::draw(&mut pen, state, layer).or(cursor);
     }
-    cursor.filter(|at| area.contains(*at))
+    // Where nothing has the focus it is on the screen's first line: a screen reader begins there.
+    let first = Position::new(area.x, area.y.saturating_add(1).min(area.bottom().saturating_sub(1)));
+    Some(cursor.filter(|at| area.contains(*at)).unwrap_or(first))
 }

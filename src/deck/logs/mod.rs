@@ -267,6 +267,7 @@ impl Deck {
                 drop(pieces.send(Piece::Gap(format!("{host}: answers again after {seconds}s, and goes on where it was"))).await);
             }
             let from = |name: &str| format!("{host}:{name}");
+            let short = |name: &str| LogLine { at_ms: 0, from: from(name), text: String::new() }.label();
             let piece = match heard {
                 Heard::Bytes { name, bytes, at } => {
                     let whole = lines.entry(name.clone()).or_default().push(&bytes);
@@ -278,7 +279,12 @@ impl Deck {
                     place.wanted.at.insert(name, at);
                     continue;
                 }
-                Heard::Gap { name, what } => Piece::Gap(format!("{}: {what}", from(&name))),
+                // What was before a gap does not go on after it.
+                Heard::Gap { name, what } if let Some(text) = lines.get_mut(&name).and_then(Lines::rest) => {
+                    drop(pieces.send(Piece::Line { from: from(&name), text }).await);
+                    Piece::Gap(format!("{}: {what}", short(&name)))
+                }
+                Heard::Gap { name, what } => Piece::Gap(format!("{}: {what}", short(&name))),
                 Heard::Older(name) => Piece::Older(from(&name)),
                 Heard::Appeared(name) => Piece::Gap(format!("{} is new here", from(&name))),
                 Heard::Gone(name) => {
@@ -367,11 +373,12 @@ impl Deck {
         let mut first = Vec::new();
         if let Some(since) = since {
             for from in &sources {
+                let short = LogLine { at_ms: 0, from: from.clone(), text: String::new() }.label();
                 let kept_from = merge.first(from).filter(|first| *first > since && older.contains(from));
                 if !merge.is_timed(from) {
-                    first.push(format!("{from}: its lines carry no time that can be read: 'since' cannot be kept, this is its end"));
+                    first.push(format!("{short}: no times in its lines, since cannot be kept: this is its end"));
                 } else if let Some(at) = kept_from.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()) {
-                    first.push(format!("{from}: too much for 'since': what is read begins at {at:.0}"));
+                    first.push(format!("{short}: too much for since: what is read begins at {at:.0}"));
                 }
             }
         }

@@ -25,11 +25,11 @@ pub enum On {
     /// Something out of place.
     Stray,
     Squad,
+    /// A version of what was written down.
+    Version,
     App,
     Buildpack,
     Balancer,
-    /// A version of what was written down.
-    Version,
     /// The fleet as a whole.
     Fleet,
 }

@@ -128,7 +128,8 @@ fn has_ended(before: Option<&HostSeen>, now: &Proc) -> bool {
     let before = before.and_then(|before| before.procs.iter().find(|proc| proc.name == now.name && proc.stamp == now.stamp));
     match before {
         Some(before) if before.start > 0 => before.start != now.start || (now.pid.is_none() && now.stop != before.stop),
-        _ => now.state.is_bad(),
+        // Seen for the first time: a stop that Supervisor knows of was the end of a life that nobody saw.
+        _ => now.state.is_bad() || now.stop > 0,
     }
 }
 
