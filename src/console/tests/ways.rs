@@ -7,9 +7,10 @@ use crate::console::msg::Msg;
 use crate::console::state::{Confirm, Layer, PlanFocus, Slot, State, Tab};
 use crate::console::term::Screen;
 use crate::console::theme::{self, Depth};
-use crate::console::update::update;
+use crate::console::update::{edit, update};
 use crate::console::view::view;
 use crate::deck::look::{EditDocument, EditSaved, EditTarget, LogLine, Target};
+use crate::deck::verbs::VERBS;
 use crate::deck::wave::WavePlan;
 use crate::model::Fault;
 use crate::model::document::Kind;
@@ -471,6 +472,21 @@ fn every_kind_of_editor_opens_from_its_row_and_saving_is_behind_its_difference()
     press(&mut hosts, "3");
     let opened = press(&mut hosts, "e");
     assert!(matches!(opened.as_slice(), [Effect::OpenEditor(EditTarget::Whole(Kind::Squad, _) | EditTarget::Host(_))]), "{opened:?}");
+    for (word, kind) in [("apps", Kind::App), ("buildpacks", Kind::Buildpack), ("balancers", Kind::Balancer)] {
+        let verbs = VERBS.iter().filter(|verb| format!("{:?}s", verb.on).to_lowercase() == word).map(|verb| verb.id);
+        let name = "any".to_string();
+        let row = match kind {
+            Kind::App => Target::App(name.clone()),
+            Kind::Buildpack => Target::Buildpack(name.clone()),
+            _ => Target::Balancer(name.clone()),
+        };
+        let edits: Vec<EditTarget> = verbs.filter_map(|verb| edit::target(verb, &row)).collect();
+        assert_eq!(
+            edits,
+            [EditTarget::Whole(kind, name.clone()), EditTarget::New(kind, String::new()), EditTarget::New(kind, name)],
+            "{word}"
+        );
+    }
     let mut ingredients = state.clone();
     press(&mut ingredients, "7");
     assert!(matches!(press(&mut ingredients, ". w").as_slice(), [Effect::OpenEditor(EditTarget::Whole(Kind::Ingredient, _))]));

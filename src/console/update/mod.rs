@@ -5,7 +5,7 @@ mod ask;
 mod base;
 mod confirm;
 mod drawn;
-mod edit;
+pub(super) mod edit;
 mod goto;
 mod holding;
 mod leaving;
