@@ -320,6 +320,33 @@ fn beside_a_wide_dash_the_log_of_what_the_cursor_rests_on_is_followed() {
 }
 
 #[test]
+fn what_was_written_is_edited_and_cloned_from_its_list() {
+    use crate::deck::look::EditTarget;
+    use crate::model::document::Kind as Written;
+    for (list, kind, name) in
+        [("apps", Written::App, "shop"), ("buildpacks", Written::Buildpack, "python"), ("balancers", Written::Balancer, "edge")]
+    {
+        let mut state = state(80, 24);
+        command(&mut state, list);
+        assert_eq!(press(&mut state, "e"), [Effect::OpenEditor(EditTarget::Whole(kind, name.into()))], "{list}");
+        assert_eq!(press(&mut state, ". c"), [Effect::OpenEditor(EditTarget::New(kind, name.into()))], "{list}");
+    }
+}
+
+#[test]
+fn a_filter_puts_the_cursor_on_its_first_row() {
+    let mut state = state(80, 24);
+    press(&mut state, "2 G / m a i l enter");
+    assert_eq!(state.pane().unwrap().at(), Some(0));
+    let before = state.pointed();
+    // What goes away by itself does not move it to another object.
+    let mut other = look();
+    other.swarms.retain(|swarm| Target::Swarm(swarm.id.clone()) != before);
+    update(&mut state, Msg::Look(Arc::new(other)));
+    assert_eq!(state.pointed(), Target::Nothing);
+}
+
+#[test]
 fn zoom_gives_one_pane_the_dash() {
     let mut state = state(80, 24);
     press(&mut state, "tab");
