@@ -46,9 +46,9 @@ fn proc(number: usize) -> Proc {
     let text = json!({
         "host": host, "name": format!("{app}-v5.{}.0-prod-9c1e77aa-web-{port}", number % 7), "app": app, "version": format!("v5.{}.0", number % 7),
         "config": "prod", "release": format!("9c1e{:04x}", number % 40), "proc": "web", "port": port,
-        "state": if number % 97 == 0 { "FATAL" } else { "RUNNING" }, "pid": 3000 + number, "start": 1000, "stop": 0, "now": 8300 + number as i64 * 61,
+        "state": if number.is_multiple_of(97) { "FATAL" } else { "RUNNING" }, "pid": 3000 + number, "start": 1000, "stop": 0, "now": 8300 + number as i64 * 61,
         "exit_status": null, "spawn_error": "", "description": "", "stamp": null, "owner": "ours",
-        "swarm": format!("{app}-prod-web@web"), "foreign_of": null, "routed": number % 3 != 0,
+        "swarm": format!("{app}-prod-web@web"), "foreign_of": null, "routed": !number.is_multiple_of(3),
     });
     serde_json::from_value(text).unwrap()
 }

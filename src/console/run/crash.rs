@@ -1,5 +1,7 @@
 //! For tests of what a panic leaves behind, in debug builds only: with `SWARMDECK_TEST_PANIC=update|view|task` that panics once the help is open.
 
+#![expect(clippy::panic, reason = "the panic is what is tested, and a release build has none")]
+
 use crate::console::state::{Layer, State};
 
 fn asked(place: &str, state: &State) -> bool {

@@ -66,7 +66,7 @@ impl Face {
             parser: Parser::new(if remote { REMOTE } else { LOCAL }),
             keyboard: Some(Keyboard::new()?),
             screen: Screen::new(area(crossterm::terminal::size()?)),
-            pace: Pace::new(),
+            pace: Pace::default(),
             on_its_way: false,
         })
     }

@@ -16,9 +16,10 @@ const UNANSWERED: u32 = 3;
 /// One that does answer is waited for so long at least, and at most.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(20));
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Answers {
     /// Not known yet: it is asked, and not waited for.
+    #[default]
     Unknown,
     Yes,
     /// It is not asked any more.
@@ -26,7 +27,7 @@ enum Answers {
 }
 
 /// At most one frame is on its way to a terminal that answers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pace {
     answers: Answers,
     /// Queries without an answer.
@@ -41,10 +42,6 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub fn new() -> Pace {
-        Pace { answers: Answers::Unknown, open: 0, since: None, last_sent: None, trip: Duration::ZERO, in_vain: 0 }
-    }
-
     /// A frame goes; whether it ends with the query.
     pub fn sent(&mut self, now: Instant) -> bool {
         self.last_sent = Some(now);
@@ -118,7 +115,7 @@ impl Pace {
 
     /// Somebody else had the terminal: it may be another one now.
     pub fn forget(&mut self) {
-        *self = Pace::new();
+        *self = Pace::default();
     }
 }
 
@@ -130,7 +127,7 @@ mod tests {
     fn one_frame_is_on_its_way_to_a_terminal_that_answers() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut pace = Pace::new();
+        let mut pace = Pace::default();
         assert!(pace.is_free(start) && pace.sent(start));
         assert!(!pace.is_free(at(7)) && pace.is_free(at(8)), "not known yet: only what comes close together is one frame");
         assert!(pace.sent(at(8)));
@@ -146,7 +143,7 @@ mod tests {
     #[test]
     fn a_terminal_that_never_answers_is_not_waited_for_and_not_asked_for_ever() {
         let start = Instant::now();
-        let mut pace = Pace::new();
+        let mut pace = Pace::default();
         let mut asked = 0;
         for number in 0..100u64 {
             let now = start + Duration::from_millis(100 * number);
@@ -162,7 +159,7 @@ mod tests {
     #[test]
     fn one_that_falls_silent_is_waited_for_a_while_and_then_asked_as_if_new() {
         let start = Instant::now();
-        let mut pace = Pace::new();
+        let mut pace = Pace::default();
         let mut now = start;
         pace.sent(now);
         pace.answered(now);
