@@ -2,7 +2,13 @@
 //!
 //! usage: cargo bench --bench console -- [key] [filter] [paint] [idle] [scroll] [memory] [link]
 //! `BENCH_HOME` is a home whose hosts answer (the demo's), for the rows that run the real binary; without it those rows are left out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a measurement that fails ends the run")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that fails ends the run"
+)]
 
 #[path = "../../src/console/tests/fake.rs"]
 mod fake;

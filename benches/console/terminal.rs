@@ -2,7 +2,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -77,7 +77,7 @@ impl Terminal {
             });
         } else {
             // Downwards: at the line's rate, half a trip late; what the line does not take yet stays with the program's side.
-            let (sent, arriving): (Sender<(Instant, Vec<u8>)>, Receiver<(Instant, Vec<u8>)>) = channel();
+            let (sent, arriving) = channel::<(Instant, Vec<u8>)>();
             std::thread::spawn(move || {
                 let mut buffer = [0; 256];
                 let mut free = Instant::now();
