@@ -110,13 +110,18 @@ impl Terminal {
         to.write_all(keys.as_bytes()).and_then(|()| to.flush()).unwrap();
     }
 
-    /// Presses a key again and again until the screen holds this text: a question is deaf for 0.3 s after it was painted.
+    /// Presses a key again and again until the screen holds this text: a question is deaf for 0.3 s after it was painted. `y` is pressed
+    /// when that has passed, and seldom: on the screen that comes of it, it is another key.
     pub fn press_until(&mut self, keys: &str, text: &str) {
         let end = Instant::now() + LIMIT;
+        let patience = Duration::from_millis(if keys == "y" { 10_000 } else { 200 });
+        if keys == "y" {
+            std::thread::sleep(Duration::from_millis(400));
+        }
         while !self.text().contains(text) {
             assert!(Instant::now() < end, "{text} never came by {keys:?}:\n{}", self.text());
             self.press(keys);
-            let soon = Instant::now() + Duration::from_millis(200);
+            let soon = Instant::now() + patience;
             while Instant::now() < soon && !self.text().contains(text) {
                 std::thread::sleep(Duration::from_millis(10));
             }
