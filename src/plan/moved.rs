@@ -25,6 +25,9 @@ pub fn moved(plan: &Plan, world: &World, indebted: &BTreeSet<String>) -> Vec<Str
         let now = world.hosts.get(&old.host).and_then(|seen| seen.procs.iter().find(|proc| proc.name == old.name));
         match now {
             None => all.push(format!("{} is gone from {}", old.name, old.host)),
+            Some(proc) if proc.stamp.as_ref().is_some_and(|stamp| stamp.instance != old.instance) => {
+                all.push(format!("{} on {} was put there anew by another dispatch", old.name, old.host));
+            }
             // One that goes and does not run may have any pid: a proc that dies all the time must not keep its cure from being dispatched.
             Some(proc) if proc.pid != old.pid && (plan.keep.contains(old) || proc.state == ProcState::Running) => {
                 all.push(format!("{} on {} was restarted (pid {} then, {} now)", old.name, old.host, pid(old.pid), pid(proc.pid)))
