@@ -347,3 +347,88 @@ fn a_new_process_proves_again_before_it_goes_on() {
     let next = resumed.step(Event::Failed(proof, Fault::failed("gone")), 4);
     assert!(resumed.undoing && next.effects.iter().any(|effect| matches!(effect, Effect::Undo(name) if name.phase == Phase::Drain)));
 }
+
+/// Every effect until the machine has nothing more to ask for.
+fn effects_of(run: &mut Run, says: &dyn Fn(&StepName) -> Option<Fault>) -> Next {
+    let begun = run.step(Event::Begin, 1);
+    play(run, begun, 1, says)
+}
+
+fn at_once(mut plan: Plan) -> Plan {
+    plan.timing.lost_after_ms = 0;
+    plan
+}
+
+#[test]
+fn in_place_a_debt_of_an_earlier_batch_is_paid_and_nothing_else_is_taken_away() {
+    let form = Form { batch: 2, in_place: true, hosts_needed: Some(1), ..Form::default() };
+    let plan = at_once(plan(&[1, 2, 3], &[], &[1, 2, 3], true, form));
+    let mut run = run_of(&plan);
+    // Its way back goes well.
+    let proven = std::cell::Cell::new(false);
+    let ended = effects_of(&mut run, &|name| match (name.phase, name.place.as_str()) {
+        (Phase::Start, "web1") => Some(Fault::unreachable("no route")),
+        (Phase::Prove, "web3") => (!proven.replace(true)).then(|| Fault::failed("no")),
+        _ => None,
+    });
+    assert_eq!((ended.outcome, run.debts().len()), (Some(Outcome::Failed), 1), "{:?}", run.debts());
+    let mut paying = Run::to_pay(Rules::of(&plan), run.steps.clone(), true, &BTreeSet::from(["web1".to_string()]), false);
+    let paid = effects_of(&mut paying, &|_| None);
+    let owed = StepName { batch: 0, phase: Phase::Start, place: "web1".into() };
+    assert_eq!(paid.effects, [Effect::Undo(owed)]);
+    assert_eq!((paid.outcome, paying.debts()), (Some(Outcome::Failed), Vec::new()));
+}
+
+#[test]
+fn in_place_nothing_starts_where_an_old_proc_could_not_be_stopped() {
+    let plan = at_once(plan(&[1, 2], &[], &[1, 2], true, Form { batch: 1, in_place: true, ..Form::default() }));
+    let mut run = run_of(&plan);
+    let silent = |name: &StepName| (name.phase == Phase::Retire).then(|| Fault::unreachable("no route"));
+    let ended = effects_of(&mut run, &silent);
+    assert_eq!(ended.outcome, Some(Outcome::Failed));
+    assert!(!ended.effects.iter().any(|effect| matches!(effect, Effect::Do(name) if name.phase == Phase::Start)), "{:?}", ended.effects);
+}
+
+#[test]
+fn a_host_that_is_lost_after_it_was_routed_is_routed_no_more() {
+    let plan = at_once(plan(&[1, 2], &[], &[1, 2], true, Form { soak: true, hosts_needed: Some(1), ..Form::default() }));
+    let mut first = run_of(&plan);
+    let mut next = first.step(Event::Begin, 1);
+    while !next.effects.iter().any(|effect| matches!(effect, Effect::Do(name) if name.phase == Phase::Soak)) {
+        let effects = std::mem::take(&mut next.effects);
+        assert!(!effects.is_empty());
+        for effect in effects {
+            next.effects.extend(first.step(event_for(&effect, false, false).unwrap(), 1).effects);
+        }
+    }
+    let mut resumed = Run::new(Rules::of(&plan), first.steps.clone(), false, None);
+    let silent = |name: &StepName| (name.phase == Phase::Prove && name.place == "web2").then(|| Fault::unreachable("no route"));
+    let ended = effects_of(&mut resumed, &silent);
+    let again: Vec<Phase> = ended
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Do(name) if matches!(name.phase, Phase::Route | Phase::Drain) => Some(name.phase),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((again, ended.outcome), (vec![Phase::Route, Phase::Drain], Some(Outcome::Done)));
+    assert!(resumed.lost_hosts().contains("web2"));
+}
+
+#[test]
+fn what_a_promoted_wait_answers_late_is_no_debt() {
+    let plan = plan(&[1, 2], &[], &[1, 2], true, Form { batch: 1, canary: true, ..Form::default() });
+    let mut run = run_of(&plan);
+    effects_of(&mut run, &|_| None);
+    let mut next = run.step(Event::Promote("op1".into()), 2);
+    let started = next.effects.pop().unwrap();
+    next.and_then(run.step(event_for(&started, true, false).unwrap(), 3));
+    assert!(run.undoing);
+    let wait = StepName { batch: 0, phase: Phase::Promote, place: String::new() };
+    for _ in 0..ATTEMPTS {
+        next.and_then(run.step(Event::Failed(wait.clone(), Fault::failed("late")), 3));
+    }
+    let ended = play(&mut run, next, 3, &|_| None);
+    assert_eq!((ended.outcome, run.debts()), (Some(Outcome::Undone), Vec::new()));
+}

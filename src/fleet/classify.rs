@@ -132,30 +132,16 @@ fn named(known: &Known, host: &Host, name: &str, dir: Option<&ProcDir>) -> Proc 
     };
     let whole = shown(name);
     Proc {
-        host: host.name.clone(),
         app: part("app", "app_name", |name| &name.app, &whole),
         version: part("version", "version", |name| &name.version, "UNKNOWN"),
         config: part("config", "config_name", |name| &name.config, "UNKNOWN"),
         release: part("release", "release_hash", |name| &name.release, "UNKNOWN"),
         proc: part("proc", "proc_name", |name| &name.proc, &whole),
         port: port.filter(|port| *port != 0),
-        name: whole,
-        state: ProcState::Unknown,
-        pid: None,
-        start: 0,
-        stop: 0,
-        now: 0,
-        exit_status: None,
-        spawn_error: String::new(),
-        description: String::new(),
         stamp: stamped.and_then(ProcDir::stamp),
-        owner,
         swarm,
         foreign_of,
-        routed: None,
-        cpu_percent: None,
-        rss_bytes: None,
-        cpu: None,
+        ..Proc::unknown(&host.name, &whole, owner)
     }
 }
 

@@ -147,6 +147,35 @@ impl CpuTime {
 }
 
 impl Proc {
+    /// One of which only this is known.
+    pub fn unknown(host: &str, name: &str, owner: Owner) -> Proc {
+        Proc {
+            host: host.to_string(),
+            name: name.to_string(),
+            app: String::new(),
+            version: String::new(),
+            config: String::new(),
+            release: String::new(),
+            proc: String::new(),
+            port: None,
+            state: ProcState::Unknown,
+            pid: None,
+            start: 0,
+            stop: 0,
+            now: 0,
+            exit_status: None,
+            spawn_error: String::new(),
+            description: String::new(),
+            stamp: None,
+            owner,
+            swarm: None,
+            foreign_of: None,
+            routed: None,
+            cpu_percent: None,
+            rss_bytes: None,
+            cpu: None,
+        }
+    }
     /// `host:port`, as balancers name it (velociraptor.md part 7), by the host's address.
     pub fn node(&self, address: &str) -> Option<String> {
         self.port.map(|port| format!("{address}:{port}"))

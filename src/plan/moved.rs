@@ -71,3 +71,36 @@ pub fn moved(plan: &Plan, world: &World, indebted: &BTreeSet<String>) -> Vec<Str
 fn pid(pid: Option<u32>) -> String {
     pid.map_or_else(|| "none".into(), |pid| pid.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::world::{HostSeen, HostState, Proc, Stamp};
+    use crate::plan::PlannedProc;
+
+    #[test]
+    fn a_proc_of_the_same_name_that_another_put_there_and_a_new_debt_are_differences() {
+        let host = crate::fleet::classify::tests::host();
+        let old = PlannedProc {
+            host: host.name.clone(),
+            name: "p".into(),
+            port: 5000,
+            node: "h:5000".into(),
+            instance: "i1".into(),
+            pid: None,
+            release: "r".into(),
+            batch: 0,
+        };
+        let plan = Plan { swarm_id: "s1".into(), keep: vec![old.clone()], retire: vec![old], ..Plan::default() };
+        let moved_to = |instance: &str, owed: &[&str]| {
+            let stamp = Stamp { installation: "me".into(), swarm: "s1".into(), dispatch: "d".into(), instance: instance.into() };
+            let proc = Proc { stamp: Some(stamp), ..Proc::unknown(&host.name, "p", Owner::Ours) };
+            let seen = HostSeen { state: HostState::Ok, procs: vec![proc], ..crate::fleet::observe::unseen(&host) };
+            let world = World { hosts: [(host.name.clone(), seen)].into(), ..World::default() };
+            moved(&plan, &world, &owed.iter().map(ToString::to_string).collect())
+        };
+        assert_eq!(moved_to("i1", &[]), Vec::<String>::new());
+        assert!(moved_to("i2", &[]).iter().all(|line| line.contains("put there anew")) && moved_to("i2", &[]).len() == 2);
+        assert_eq!(moved_to("i1", &[&host.name]), [format!("{} is owed something now", host.name)]);
+    }
+}

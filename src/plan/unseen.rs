@@ -2,7 +2,7 @@
 
 use super::types::{Plan, PlannedProc};
 use crate::model::record::{Dispatch, Outcome, Phase, StepState};
-use crate::model::world::{HostSeen, Owner, Proc, ProcState, Stamp, World};
+use crate::model::world::{HostSeen, Owner, Proc, Stamp, World};
 
 /// The dispatches of a swarm that may have left such procs: the last that ended done, and those after it that failed. `all` is the
 /// newest first.
@@ -28,35 +28,20 @@ pub fn add_made_and_never_seen(world: &mut World, plan: &Plan, dispatch: &Dispat
             continue;
         }
         seen.procs.push(Proc {
-            host: made.host.clone(),
-            name: made.name.clone(),
             app: plan.app.clone(),
             version: plan.to.version.clone(),
             config: config_name.to_string(),
             release: made.release.clone(),
             proc: plan.proc_name.clone(),
             port: Some(made.port),
-            state: ProcState::Unknown,
-            pid: None,
-            start: 0,
-            stop: 0,
-            now: 0,
-            exit_status: None,
-            spawn_error: String::new(),
-            description: String::new(),
             stamp: Some(Stamp {
                 installation: installation.to_string(),
                 swarm: plan.swarm_id.clone(),
                 dispatch: plan.id.clone(),
                 instance: made.instance.clone(),
             }),
-            owner: Owner::Ours,
             swarm: Some(swarm.to_string()),
-            foreign_of: None,
-            routed: None,
-            cpu_percent: None,
-            rss_bytes: None,
-            cpu: None,
+            ..Proc::unknown(&made.host, &made.name, Owner::Ours)
         });
     }
 }

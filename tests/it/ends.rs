@@ -68,7 +68,7 @@ fn a_panic_wherever_it_is_gives_the_terminal_back_and_is_said() {
         terminal.press("j");
         terminal.ended();
         terminal.is_restored();
-        assert!(terminal.written().contains("SWARMDECK_TEST_PANIC"), "{place}: {}", terminal.text());
+        until(LIMIT, &format!("the panic in {place} is said"), || terminal.written().contains("SWARMDECK_TEST_PANIC"));
     }
 }
 

@@ -12,6 +12,8 @@ static STATE: Mutex<State> = Mutex::new(State { entered: false, before: None, mo
 /// Rung when the terminal was restored, by whomever.
 static LEFT: Notify = Notify::const_new();
 static HOOK: Once = Once::new();
+/// Held while a panic is being said: whoever leaves meanwhile waits, or its message would end with the process.
+static SAYING: Mutex<()> = Mutex::new(());
 
 struct State {
     entered: bool,
@@ -52,6 +54,7 @@ impl Guard {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
+                let _saying = SAYING.lock();
                 restore();
                 before(panic);
             }));
@@ -136,6 +139,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         restore();
+        let _said = SAYING.lock();
         state().mouse = false;
     }
 }
