@@ -204,6 +204,11 @@ pub enum Effect {
         wanted: AuditWanted,
         path: String,
     },
+    /// Writes events to a file that is not there yet.
+    ExportEvents {
+        wanted: AuditWanted,
+        path: String,
+    },
     Copy(String),
     Apply(String),
     AddHost(String),
@@ -214,6 +219,10 @@ pub enum Effect {
     Writing {
         for_ms: i64,
         why: String,
+    },
+    /// Shows times in this machine's zone, or in UTC.
+    Times {
+        local: bool,
     },
     /// Takes the mouse from the terminal, or gives it back.
     Mouse(bool),
@@ -274,9 +283,11 @@ impl Effect {
             | Effect::Attend { .. }
             | Effect::KeepHabits(_)
             | Effect::ExportAudit { .. }
+            | Effect::ExportEvents { .. }
             | Effect::Copy(_)
             // It changes nothing yet, and is refused without a reason.
             | Effect::Writing { .. }
+            | Effect::Times { .. }
             | Effect::Mouse(_)
             | Effect::Theme(_) => false,
         }

@@ -75,7 +75,7 @@ pub fn order<'a>(look: &'a Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize
         })
         .collect();
     let mut total = 0;
-    let mut filter = Filter::new(&pane.filter, now_ms);
+    let mut filter = Filter::new(&pane.filter, now_ms, &look.times);
     let mut text = String::new();
     let mut rows: Vec<Row<'a>> = Vec::new();
     let mut take = |on: &On<'a>, proc: &'a Proc| {

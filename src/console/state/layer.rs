@@ -186,14 +186,17 @@ pub enum PaletteGo {
     DashOpen(String),
     DashFirst(String),
     DashForget(String),
-    /// The audit lines that the filter of the list wants, to this file.
+    /// The audit lines that the filter of the list wants, to this file; or the events.
     ExportAudit(String),
+    ExportEvents(String),
     /// The text of an incident, by the dispatch's id.
     Report(String),
     /// A new object.
     New(crate::model::document::Kind),
     /// Lifts that the fleet is read-only, for so long (ms; 0: looks only again), with a reason.
     Write(i64, String),
+    /// Shows times in this machine's zone, or in UTC.
+    Times(bool),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,

@@ -5,6 +5,7 @@ pub mod fixture;
 pub mod frames;
 mod guard;
 mod logs;
+mod own;
 mod random;
 mod seeing;
 mod speed;
