@@ -62,6 +62,7 @@ async fn on_screen(deck: deck::Deck, theme: Option<String>, questions: console::
     let options = console::Options {
         theme: theme.or_else(|| deck.home.config.theme.clone()).unwrap_or_default(),
         theme_dir: directories::ProjectDirs::from("", "", "swarmdeck").map(|dirs| dirs.config_dir().join("themes")),
+        band: deck.home.config.colour,
         first_screen: None,
     };
     let ended = match console::run(std::sync::Arc::new(deck.clone()), options, questions).await {

@@ -81,7 +81,7 @@ fn read(state: &mut State, key: &str, lines: &[&str]) {
 /// A screen's name, and the way there.
 type Screen = (&'static str, fn(&mut State));
 
-fn screens() -> Vec<Screen> {
+pub fn screens() -> Vec<Screen> {
     vec![
         ("dash", |_| {}),
         ("swarms", |s| drop(press(s, "2"))),
@@ -141,7 +141,7 @@ fn screens() -> Vec<Screen> {
         ("columns", |s| drop((press(s, "3"), command(s, "columns"), press(s, "j space")))),
         ("zoom", |s| drop(press(s, "z"))),
         ("welcome", |s| {
-            update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), can_write: true, ..Look::default() })));
+            update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), ..Look::default() })));
         }),
     ]
 }

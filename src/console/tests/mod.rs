@@ -2,7 +2,8 @@
 
 mod fake;
 pub mod fixture;
-mod frames;
+pub mod frames;
+mod guard;
 mod logs;
 mod random;
 mod seeing;
