@@ -84,7 +84,7 @@ fn own_keys_work_and_are_what_help_and_footer_show() {
     press(&mut state, "f2");
     update(&mut state, Msg::Resize(200, 200));
     let shown = frame(&state, Depth::True).0;
-    for line in ["n  down        down", "W             why is it so", "^y            yes (dead", "f2            help"] {
+    for line in ["n  down       down", "W             why is it so", "^y            yes (dead", "f2            help"] {
         assert!(shown.contains(line), "{line} is not in\n{shown}");
     }
 }
