@@ -89,8 +89,10 @@ async fn confirm(deck: &Deck, planned: &WavePlan, at_once: usize, go: &Go, forma
     if planned.plans.is_empty() {
         return Ok(());
     }
-    let verb = if planned.of > 0 { "roll back" } else { "dispatch" };
-    super::confirmed_or_stopped(format!("{verb} {} swarms?", planned.plans.len()), go.yes.yes).await
+    let (verb, place) = planned.what.verb();
+    let names: Vec<&str> = planned.plans.iter().map(|plan| plan.swarm.as_str()).collect();
+    let question = format!("{verb} {place}{}{} swarms ({})?", if place.is_empty() { "" } else { ": " }, names.len(), names.join(", "));
+    super::confirmed_or_stopped(question, go.yes.yes).await
 }
 
 /// All plans, one under the other, and how they go.

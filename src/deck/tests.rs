@@ -373,7 +373,7 @@ async fn a_wave_goes_first_alone_stops_at_the_first_failure_and_is_taken_up_agai
         of("shop-c-web", vec![proc("gone01")]).await,
         of("shop-d-web", vec![]).await,
     ];
-    let planned = WavePlan { plans, left_out: vec![], of: 0 };
+    let planned = WavePlan { plans, ..WavePlan::default() };
     let fault = deck.begin_wave(&planned, "", 1, &["rollback-1".to_string()]).await.err().unwrap();
     assert!(fault.exit_code() == 3 && fault.what.contains("'rollback-1' holds no swarm of this wave"), "{fault}");
     let carried = deck.begin_wave(&planned, "all of them", 1, &[]).await.unwrap();
@@ -395,7 +395,7 @@ async fn a_wave_goes_first_alone_stops_at_the_first_failure_and_is_taken_up_agai
     assert!(deck.store.leases().await.unwrap().is_empty());
 
     // Taken up again with new plans for the rest, it ends done.
-    let rest = WavePlan { plans: vec![of("shop-c-web", vec![]).await, of("shop-d-web", vec![]).await], left_out: vec![], of: 0 };
+    let rest = WavePlan { plans: vec![of("shop-c-web", vec![]).await, of("shop-d-web", vec![]).await], ..WavePlan::default() };
     let ended = deck.take_up_wave(&wave, &rest, &[]).await.unwrap().done.await.unwrap().unwrap();
     assert!(ended.iter().all(|now| now.state == State::Done), "{ended:?}");
     assert_eq!(exit_of(&ended), 0);

@@ -1,5 +1,6 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
+mod bulk;
 mod fake;
 pub mod fixture;
 mod frames;
@@ -8,4 +9,5 @@ mod random;
 mod seeing;
 mod speed;
 mod terminal;
+mod verbs;
 mod ways;

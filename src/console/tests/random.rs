@@ -50,7 +50,7 @@ fn answer(state: &mut State, effects: &[Effect]) {
             }
             Effect::WaitFree { ticket, .. } => drop(update(state, Msg::Freed { ticket: *ticket, moved: Ok(vec!["it moved".into()]) })),
             Effect::PlanWave { ticket, .. } => {
-                let planned = WavePlan { plans: vec![plan()], left_out: Vec::new(), of: 0 };
+                let planned = WavePlan { plans: vec![plan()], ..WavePlan::default() };
                 update(state, Msg::WavePlanned { ticket: *ticket, why: String::new(), plan: Box::new(Ok(planned)) });
             }
             Effect::HandOver { ticket } => {
