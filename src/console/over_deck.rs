@@ -139,7 +139,10 @@ impl Port for Deck {
         let done = Deck::upkeep(self).await?;
         let swept = self.sweep().await?;
         let (ended, paid) = (done.ended.len(), done.paid.len());
-        Ok(format!("upkeep: {ended} dispatches finished or undone, {paid} gone about for their debts, {} last words fetched", swept.collected))
+        Ok(format!(
+            "upkeep: {ended} dispatches finished or undone, {paid} gone about for their debts, {} last words fetched",
+            swept.collected
+        ))
     }
     async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan> {
         Deck::pool_plan(self, pool, verb).await

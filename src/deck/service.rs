@@ -123,7 +123,8 @@ mod tests {
         assert!(deck.note("swarm", "none", "x").await.is_err() && deck.note("app", "shop", "  ").await.is_err());
         let said: Vec<(String, String)> =
             deck.store.audit("", "", "", 100).await.unwrap().into_iter().map(|line| (line.verb, line.object)).collect();
-        for (verb, object) in [("out-of-service", "web02"), ("in-service", "web02"), ("note", "swarm shop-prod-web"), ("edit", "squad web")] {
+        for (verb, object) in [("out-of-service", "web02"), ("in-service", "web02"), ("note", "swarm shop-prod-web"), ("edit", "squad web")]
+        {
             assert!(said.contains(&(verb.into(), object.into())), "{said:?}");
         }
         let events = deck.store.events_after(0, 100).await.unwrap();

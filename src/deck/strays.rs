@@ -126,15 +126,7 @@ impl Deck {
         self.stray_plan_in(&catalog, &world, verb, place, name, swarm).await
     }
 
-    async fn stray_plan_in(
-        &self,
-        catalog: &Catalog,
-        world: &World,
-        verb: &str,
-        place: &str,
-        name: &str,
-        swarm: &str,
-    ) -> Result<StrayPlan> {
+    async fn stray_plan_in(&self, catalog: &Catalog, world: &World, verb: &str, place: &str, name: &str, swarm: &str) -> Result<StrayPlan> {
         let empty = StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), swarm: swarm.into(), ..StrayPlan::default() };
         if verb != "ignore" {
             self.refuse_held_place(catalog, place, swarm).await?;

@@ -334,7 +334,7 @@ impl Deck {
             })
             .collect();
         Ok(serde_json::json!({
-            "number": wave.number, "verb": wave.verb, "who": wave.who, "why": wave.why, "result": wave::word(&states, driven),
+            "number": wave.number, "verb": wave.verb, "place": wave.place, "who": wave.who, "why": wave.why, "result": wave::word(&states, driven),
             "done": count(State::Done), "failed": count(State::Failed), "not_started": count(State::NotStarted), "at_once": wave.at_once,
             "rolls_back": (wave.of > 0).then_some(wave.of), "started_ms": wave.started_ms, "members": shown, "id": wave.id,
         }))

@@ -149,10 +149,15 @@ fn marked_rows_of_every_kind_have_one_question() {
     assert_eq!(question(&state).title, "Out-of-service 2 hosts?");
     assert!(matches!(press(&mut state, "y").as_slice(), [Effect::Bulk { acts, .. }] if acts.len() == 2));
     let (_, effects) = asked("2 space space k . r");
-    assert!(matches!(effects.as_slice(), [Effect::PlanWave { request, .. }] if request.what == WaveOf::Restart && request.swarms.len() == 2));
+    assert!(
+        matches!(effects.as_slice(), [Effect::PlanWave { request, .. }] if request.what == WaveOf::Restart && request.swarms.len() == 2)
+    );
     let (state, _) = asked("2 space G space . -");
     let confirm = question(&state);
-    assert!(confirm.title == "Delete 1 objects?" && confirm.lines[0].starts_with("! left out, swarm shop-eu-web is used by"), "{confirm:?}");
+    assert!(
+        confirm.title == "Delete 1 objects?" && confirm.lines[0].starts_with("! left out, swarm shop-eu-web is used by"),
+        "{confirm:?}"
+    );
 }
 
 /// With something of everything that can be undone.
@@ -206,7 +211,9 @@ fn u_lists_what_can_be_undone_and_each_row_opens_its_plan_or_question() {
         assert!(!effects.iter().any(Effect::changes_something), "{target:?}: {effects:?}");
         match &target {
             Target::Swarm(id) => {
-                assert!(matches!(effects.as_slice(), [Effect::Plan { request, .. }] if request.swarm == *id && request.rollback_to.is_some()));
+                assert!(
+                    matches!(effects.as_slice(), [Effect::Plan { request, .. }] if request.swarm == *id && request.rollback_to.is_some())
+                );
             }
             Target::Version(id, rev) => {
                 assert_eq!(press(&mut state, "y"), [Effect::Revert { id: id.clone(), rev: *rev }]);
@@ -305,5 +312,8 @@ fn a_host_with_several_swarms_is_emptied_as_one_wave_and_waves_go_back_and_on() 
     update(&mut state, Msg::Look(Arc::new(one)));
     press(&mut state, "esc 3");
     let effects = press(&mut state, ". v");
-    assert!(matches!(effects.as_slice(), [Effect::Plan { request, .. }] if matches!(request.replace, Some(Replaced::OnHost(_)))), "{effects:?}");
+    assert!(
+        matches!(effects.as_slice(), [Effect::Plan { request, .. }] if matches!(request.replace, Some(Replaced::OnHost(_)))),
+        "{effects:?}"
+    );
 }

@@ -44,6 +44,14 @@ fn answer(state: &mut State, effects: &[Effect]) {
                 let plan = StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() };
                 drop(update(state, Msg::StrayPlanned(Ok(plan))));
             }
+            Effect::PlanStrays { verb, all } => {
+                let plan = |(place, name): &(String, String)| {
+                    let (verb, place, name) = ((*verb).into(), place.clone(), name.clone());
+                    Ok(StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() })
+                };
+                let plans = Ok(all.iter().map(|at| (at.1.clone(), plan(at))).collect());
+                drop(update(state, Msg::StraysPlanned { verb, plans }));
+            }
             Effect::Read { ticket, .. } => drop(update(state, Msg::Read { ticket: *ticket, lines: Ok(vec!["@@ -1 +1 @@".into(); 90]) })),
             Effect::History { ticket, target } => {
                 drop(update(state, Msg::History { ticket: *ticket, target: target.clone(), versions: Ok(versions()) }))

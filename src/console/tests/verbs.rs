@@ -59,12 +59,7 @@ fn row(verb: &Verb) -> Target {
         (On::Buildpack, _) => Target::Buildpack(text("python")),
         (On::Balancer, _) => Target::Balancer(text("edge")),
         (On::Pool, _) => Target::Pool(text("edge"), text("shop")),
-        (On::Node, _) => Target::Node {
-            balancer: text("edge"),
-            pool: text("shop"),
-            host: text("lb01"),
-            node: text("web01.example:5001"),
-        },
+        (On::Node, _) => Target::Node { balancer: text("edge"), pool: text("shop"), host: text("lb01"), node: text("web01.example:5001") },
         (On::Hold, _) => Target::Hold(text("rollback-97")),
         (On::Wave, _) => Target::Wave(7),
         (On::Fleet, _) => Target::Nothing,
@@ -100,7 +95,8 @@ fn at(target: &Target) -> State {
     }
     if *target != Target::Nothing {
         let pane = state.pane_mut().unwrap();
-        let place = pane.order.iter().position(|(row, _)| row == target).unwrap_or_else(|| panic!("{target:?} is not among {:?}", pane.order));
+        let place =
+            pane.order.iter().position(|(row, _)| row == target).unwrap_or_else(|| panic!("{target:?} is not among {:?}", pane.order));
         pane.put(place);
         assert_eq!(state.pointed(), *target);
     }
@@ -202,8 +198,25 @@ fn every_verb_is_reached_by_key_by_menu_by_line_and_by_command_and_does_the_same
 fn whatever_the_command_line_changes_is_a_verb_of_the_registry() {
     // What only looks, and what is done before there is a console or without one.
     const OTHERS: [&str; 19] = [
-        "demo", "init", "get", "describe", "export", "plan", "holds", "logs", "events", "watch", "report", "audit", "history", "hosts", "strays",
-        "balancers", "why", "completions", "help",
+        "demo",
+        "init",
+        "get",
+        "describe",
+        "export",
+        "plan",
+        "holds",
+        "logs",
+        "events",
+        "watch",
+        "report",
+        "audit",
+        "history",
+        "hosts",
+        "strays",
+        "balancers",
+        "why",
+        "completions",
+        "help",
     ];
     let known: BTreeSet<&str> = VERBS.iter().filter_map(|verb| verb.cli.split(' ').next()).collect();
     let mut command = Cli::command();
@@ -222,9 +235,9 @@ fn whatever_the_command_line_changes_is_a_verb_of_the_registry() {
 fn the_help_lists_every_verb_with_its_danger_and_its_command() {
     let lines: Vec<String> = overlay::help_lines().into_iter().map(|(_, line)| line).collect();
     for verb in VERBS {
-        let listed = lines.iter().position(|line| {
-            line.contains(&format!("{:<11}{:<8}{:<17}{}", verb.on.word(), verb.danger.word(), verb.id, verb.title))
-        });
+        let listed = lines
+            .iter()
+            .position(|line| line.contains(&format!("{:<11}{:<8}{:<17}{}", verb.on.word(), verb.danger.word(), verb.id, verb.title)));
         let listed = listed.unwrap_or_else(|| panic!("{} on {:?} is not in the help", verb.id, verb.on));
         assert!(lines[listed + 1].ends_with(&format!("swarmdeck {}", verb.cli)), "{}", lines[listed + 1]);
     }

@@ -427,7 +427,10 @@ fn marked_swarms_are_one_wave_with_one_question() {
     update(&mut state, Msg::WavePlanned { ticket, why: "sale".into(), plan: planned(vec![plan(), plan()]) });
     let confirm = find_confirm(&state);
     assert!(confirm.lines[0].contains("shop-prod-web  v5.3.0 -> v5.3.1  +4 -1, 3 keys"), "{confirm:?}");
-    assert_eq!(press(&mut state, "y"), [Effect::BeginWave(WaveGo { plans: vec!["p-1".into(), "p-1".into()], what: WaveOf::Version, why: "sale".into(), lift: vec![] })]);
+    assert_eq!(
+        press(&mut state, "y"),
+        [Effect::BeginWave(WaveGo { plans: vec!["p-1".into(), "p-1".into()], what: WaveOf::Version, why: "sale".into(), lift: vec![] })]
+    );
     update(&mut state, Msg::WaveBegun(Ok("wave 7 is under way".into())));
     assert!(state.marks.is_empty());
     let mut stopped = plan();

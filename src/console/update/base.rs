@@ -99,8 +99,10 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Suspend => return vec![Effect::Suspend],
         Action::Mark => mark(state),
         Action::MarkAll => {
-            let all: Vec<Target> =
-                state.pane().map(|pane| pane.order.iter().map(|(target, _)| target.clone()).filter(bulk::markable).collect()).unwrap_or_default();
+            let all: Vec<Target> = state
+                .pane()
+                .map(|pane| pane.order.iter().map(|(target, _)| target.clone()).filter(bulk::markable).collect())
+                .unwrap_or_default();
             state.marks.extend(all);
         }
         Action::MarkRange => bulk::range(state),

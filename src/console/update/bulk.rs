@@ -91,8 +91,7 @@ pub fn question(
     act: impl Fn(&Target) -> Option<Effect>,
     means: Vec<String>,
 ) {
-    let acts: Vec<(String, Effect)> =
-        targets.iter().filter_map(|target| Some((called(state, target), act(target)?))).collect();
+    let acts: Vec<(String, Effect)> = targets.iter().filter_map(|target| Some((called(state, target), act(target)?))).collect();
     let title = format!("{verb} {} {things}", acts.len());
     let mut lines: Vec<String> = means;
     lines.extend(acts.iter().map(|(name, _)| name.clone()));

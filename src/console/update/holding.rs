@@ -36,7 +36,9 @@ pub fn on(state: &State, target: &Target) -> Vec<Hold> {
 
 fn called(state: &State, target: &Target) -> String {
     if let Target::Hold(name) = target {
-        return find::hold(&state.look, name).map(|hold| if hold.object.is_empty() { "the fleet".into() } else { hold.object.clone() }).unwrap_or_default();
+        return find::hold(&state.look, name)
+            .map(|hold| if hold.object.is_empty() { "the fleet".into() } else { hold.object.clone() })
+            .unwrap_or_default();
     }
     if *target == Target::Nothing { "the fleet".into() } else { format!("{} {}", find::kind(target), find::name(&state.look, target)) }
 }

@@ -195,9 +195,8 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         go: PaletteGo::Verb(verb.id, target.clone()),
     };
     // What is new is not done to an object; it has a line of its own.
-    let verbs_on = |target: &Target| -> Vec<_> {
-        verbs_on(target).into_iter().filter(|verb| verb.id != "new" || verb.on == On::Host).collect()
-    };
+    let verbs_on =
+        |target: &Target| -> Vec<_> { verbs_on(target).into_iter().filter(|verb| verb.id != "new" || verb.on == On::Host).collect() };
     let here = verbs_on(pointed).into_iter().map(move |verb| verb_item(verb, pointed));
     let tabs = Tab::ALL.iter().enumerate().map(|(number, tab)| PaletteItem {
         text: tab.word().into(),
@@ -272,5 +271,14 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     });
     let acts =
         acting.into_iter().flat_map(move |target| verbs_on(&target).into_iter().map(|verb| verb_item(verb, &target)).collect::<Vec<_>>());
-    here.chain(tabs).chain(lists).chain(views).chain(object_items).chain(fixed).chain(fleet).chain(new).chain(themes).chain(acts).chain(procs)
+    here.chain(tabs)
+        .chain(lists)
+        .chain(views)
+        .chain(object_items)
+        .chain(fixed)
+        .chain(fleet)
+        .chain(new)
+        .chain(themes)
+        .chain(acts)
+        .chain(procs)
 }

@@ -6,10 +6,10 @@ use crate::console::rows::find;
 use crate::console::state::{
     Ask, Asks, Button, Confirm, Field, Kind, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, on_of, verbs_on,
 };
+use crate::deck::PoolVerb;
 use crate::deck::look::{DispatchRequest, Replaced, Target, Word};
 use crate::deck::verbs;
 use crate::deck::wave::WaveOf;
-use crate::deck::PoolVerb;
 use crate::model::record::{Outcome, Step, StepState};
 use crate::model::release::BuildStatus;
 use crossterm::event::{KeyCode, KeyEvent};

@@ -86,7 +86,9 @@ pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePl
     } else {
         // A hold of more than its swarm stands for others too: it is lifted where it is.
         match holds.values().find(|hold| hold.on != HoldOn::Swarm) {
-            Some(stays) => lines.push(format!("! {} {} is HELD by {}; lift that first (:holds, .h)", stays.on.word(), stays.object, stays.line())),
+            Some(stays) => {
+                lines.push(format!("! {} {} is HELD by {}; lift that first (:holds, .h)", stays.on.word(), stays.object, stays.line()))
+            }
             None => {
                 lines.extend(holds.values().map(|hold| format!("! {} is HELD by {}", hold.object, hold.line())));
                 let names: Vec<String> = holds.keys().map(|name| name.to_string()).collect();
@@ -99,7 +101,8 @@ pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePl
         }
     }
     // What lifts a hold is chosen, never answered by `y`.
-    let confirm = Confirm { yes: held.is_empty(), ..Confirm::new(format!("{} {count} swarms as one wave?", capital(&doing)), lines, buttons) };
+    let confirm =
+        Confirm { yes: held.is_empty(), ..Confirm::new(format!("{} {count} swarms as one wave?", capital(&doing)), lines, buttons) };
     verbs::confirm(state, confirm);
 }
 

@@ -156,7 +156,11 @@ fn line_end(text: &str, at: usize) -> usize {
 /// An item's text by itself: its later lines moved to the margin, where its first one stands.
 fn dedented(raw: &str, item: &Node) -> String {
     let margin = " ".repeat(item.column - 1);
-    raw.split('\n').enumerate().map(|(n, line)| if n == 0 { line } else { line.strip_prefix(&margin).unwrap_or(line) }).collect::<Vec<_>>().join("\n")
+    raw.split('\n')
+        .enumerate()
+        .map(|(n, line)| if n == 0 { line } else { line.strip_prefix(&margin).unwrap_or(line) })
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn indented(raw: &str, item: &Node) -> String {
