@@ -133,8 +133,9 @@ pub enum Command {
     },
     /// The holds that count now.
     Holds,
-    /// Cancel a dispatch that is under way; it is undone.
+    /// Cancel a dispatch that is under way, which is undone; or a build.
     Cancel {
+        /// A dispatch's number, or a build.
         dispatch: String,
         #[command(flatten)]
         named: Named,
@@ -243,6 +244,17 @@ pub enum Command {
         #[command(flatten)]
         yes: Yes,
     },
+    /// Write a line about something, for everybody who looks at it.
+    Note {
+        /// swarm, host, proc, dispatch, squad, app, buildpack, ingredient or balancer.
+        kind: String,
+        /// Its name; a proc is HOST:PROC.
+        name: String,
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// What can be undone, newest first, each with the command that takes it back.
+    Undo,
     /// Hosts: what they are missing, and putting it there.
     Hosts {
         #[command(subcommand)]
@@ -313,6 +325,7 @@ impl Command {
             | Command::Apply { dry_run: true, .. }
             | Command::Plan(_)
             | Command::Holds
+            | Command::Undo
             | Command::Logs(_)
             | Command::Events { .. }
             | Command::Watch { .. }
@@ -354,6 +367,7 @@ impl Command {
             | Command::Adopt { .. }
             | Command::Retire { .. }
             | Command::Ignore { .. }
+            | Command::Note { .. }
             | Command::Balancers { .. } => true,
         }
     }
@@ -420,7 +434,31 @@ pub enum HostCommand {
         #[command(flatten)]
         yes: Yes,
     },
-    /// Replace every proc of ours on a host by new ones elsewhere.
+    /// Let new procs be placed on it again.
+    InService {
+        name: String,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// No new procs are placed on it; what runs goes on.
+    OutOfService {
+        name: String,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// Write another host into a squad.
+    Add {
+        name: String,
+        /// Into this squad [default: that of --like].
+        #[arg(long, required_unless_present = "like")]
+        squad: Option<String>,
+        /// With the keys of this host, but for its id and its address.
+        #[arg(long, value_name = "HOST")]
+        like: Option<String>,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// Replace every proc of ours on a host by new ones elsewhere; of several swarms as one wave.
     Evacuate {
         name: String,
         #[command(flatten)]

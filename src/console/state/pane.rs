@@ -38,10 +38,12 @@ pub enum Kind {
     Versions,
     /// App, swarm, host, proc.
     Tree,
+    /// What can be undone.
+    Undo,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Needs,
         Kind::Swarms,
         Kind::Hosts,
@@ -66,9 +68,10 @@ impl Kind {
         Kind::Audit,
         Kind::Versions,
         Kind::Tree,
+        Kind::Undo,
     ];
     /// Lists that have no tab: `:` opens them.
-    pub const LISTED: [Kind; 10] = [
+    pub const LISTED: [Kind; 11] = [
         Kind::Apps,
         Kind::Buildpacks,
         Kind::Squads,
@@ -79,6 +82,7 @@ impl Kind {
         Kind::Holds,
         Kind::Waves,
         Kind::Audit,
+        Kind::Undo,
     ];
     /// Its name, as after `:`.
     pub fn word(self) -> &'static str {
@@ -106,6 +110,7 @@ impl Kind {
             Kind::Audit => "audit",
             Kind::Versions => "versions",
             Kind::Tree => "tree",
+            Kind::Undo => "undo",
         }
     }
 }

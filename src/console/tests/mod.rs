@@ -1,5 +1,6 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
+mod bulk;
 mod fake;
 pub mod fixture;
 pub mod frames;
@@ -10,4 +11,5 @@ mod random;
 mod seeing;
 mod speed;
 mod terminal;
+mod verbs;
 mod ways;

@@ -9,7 +9,7 @@ mod footer;
 mod header;
 pub mod layout;
 mod log;
-mod overlay;
+pub mod overlay;
 mod pen;
 mod plan;
 mod sheet;
