@@ -69,6 +69,10 @@ fn a_question_about_what_is_protected_wants_its_name_and_no_y() {
     assert_eq!(question(&state).focus, 1, "the whole name goes to the button");
     let effects = press(&mut state, "enter");
     assert!(matches!(&effects[..], [Effect::Proc { verb: "stop", .. }]), "{effects:?}");
+    press(&mut state, "d");
+    let shown = frame(&state, Depth::True).0;
+    assert!(shown.contains("swarm shop-eu-web is protected: its name is asked for"), "{shown}");
+    press(&mut state, "esc");
     // What is not protected goes by y, and esc always leaves.
     press(&mut state, "esc g g j j enter . k");
     assert!(question(&state).protected.is_none());
@@ -162,6 +166,7 @@ fn a_read_only_fleet_bars_every_change_until_it_is_lifted_and_again_after() {
         press(&mut state, "^s ^x ^o").iter().all(|effect| !matches!(effect, Effect::SaveEditor { .. } | Effect::ExternalEditor { .. }))
     );
     assert!(frame(&state, Depth::True).0.lines().next().is_some_and(|line| line.contains("READ-ONLY")));
+    assert!(frame(&state, Depth::True).0.contains("READ-ONLY: this fleet is looked at"));
     press(&mut state, "esc");
 
     assert_eq!(command(&mut state, "write 15m OPS-880 hot fix"), [Effect::Writing { for_ms: 900_000, why: "OPS-880 hot fix".into() }]);

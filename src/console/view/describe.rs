@@ -7,6 +7,7 @@ use crate::console::rows::text::{age, bytes, or_dash, span};
 use crate::console::state::{State, TextKind};
 use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
+use crate::model::protect::{Protected, Touched};
 use crate::model::record::StepState;
 use crate::model::stray::Stray;
 use crate::model::world::{HostState, PoolSeen, Proc};
@@ -100,6 +101,11 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(state, stray)).unwrap_or_default(),
         (_, other) => super::describe_lists::lines(state, other),
     };
+    if kind == TextKind::Describe
+        && let Some(by) = protected(look, target)
+    {
+        lines.insert(lines.len().min(1), fact("protected", format!("{}: its name is asked for", by.line())));
+    }
     let names = if matches!(target, Target::Audit(_)) { Vec::new() } else { find::aliases(look, target) };
     let last: Vec<_> =
         look.events.iter().filter(|event| names.iter().any(|name| event.place == *name || event.run == *name)).take(12).collect();
@@ -111,6 +117,24 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         );
     }
     lines
+}
+
+/// What protects an object.
+fn protected<'l>(look: &'l Look, target: &Target) -> Option<&'l Protected> {
+    let mut touched = Touched::default();
+    match target {
+        Target::Swarm(id) => drop(touched.swarms.insert(id.clone())),
+        Target::Host(name) => touched.place(name),
+        Target::Balancer(name) => drop(touched.balancers.insert(name.clone())),
+        Target::Proc(host, name) => {
+            touched.place(host);
+            let of = find::proc(look, host, name).and_then(|proc| proc.swarm.as_ref());
+            touched.swarms.extend(look.swarms.iter().filter(|swarm| of == Some(&swarm.name)).map(|swarm| swarm.id.clone()));
+        }
+        Target::Squad(name) => touched.hosts.extend(look.hosts.iter().filter(|host| host.squad == *name).map(|host| host.name.clone())),
+        _ => {}
+    }
+    look.protection.over(&touched)
 }
 
 /// A line of the deck's own answer.
