@@ -2,9 +2,11 @@
 
 mod fake;
 pub mod fixture;
+mod forms;
 mod frames;
 mod logs;
 mod random;
+mod readme;
 mod seeing;
 mod speed;
 mod terminal;

@@ -328,7 +328,7 @@ fn latest_shows_the_latest_while_nobody_moves_in_it() {
     let mut newest = other.events[0].clone();
     newest.seq += 1;
     newest.what = "the very newest".into();
-    other.events.insert(0, newest);
+    Arc::make_mut(&mut other.events).insert(0, newest);
     let now_ms = state.now_ms + 5_000;
     update(&mut state, Msg::Tick { now_ms });
     update(&mut state, Msg::Look(Arc::new(other)));
