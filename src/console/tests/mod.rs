@@ -2,10 +2,12 @@
 
 mod fake;
 pub mod fixture;
+mod forms;
 pub mod frames;
 mod guard;
 mod logs;
 mod random;
+mod readme;
 mod seeing;
 mod speed;
 mod terminal;

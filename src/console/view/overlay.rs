@@ -122,6 +122,16 @@ fn palette(pen: &mut Pen<'_>, palette: &Palette) -> Option<Position> {
     Some(at)
 }
 
+/// How much a verb can hurt, in a word.
+pub fn danger(danger: Danger) -> &'static str {
+    match danger {
+        Danger::None => "looks",
+        Danger::Low => "writes",
+        Danger::Middle => "acts",
+        Danger::High => "! acts",
+    }
+}
+
 /// The help, made from the live keymap and the table of verbs.
 pub fn help_lines() -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Title, "small letters look - CAPITALS sort by the column with that letter - . acts".to_string())];
@@ -136,15 +146,9 @@ pub fn help_lines() -> Vec<(Role, String)> {
     lines.push((Role::Title, "VERBS  each opens a plan or one question; Cancel has the focus".into()));
     for verb in VERBS {
         let key = verb.key.map_or_else(|| ":".into(), |key| format!(".{key}"));
-        let danger = match verb.danger {
-            Danger::None => "looks",
-            Danger::Low => "writes",
-            Danger::Middle => "acts",
-            Danger::High => "! acts",
-        };
         lines.push((
             Role::Text,
-            format!("  {:<5}{:<11}{:<8}{:<17}{}", key, format!("{:?}", verb.on).to_lowercase(), danger, verb.id, verb.title),
+            format!("  {:<5}{:<11}{:<8}{:<17}{}", key, format!("{:?}", verb.on).to_lowercase(), danger(verb.danger), verb.id, verb.title),
         ));
     }
     lines.push((Role::Text, String::new()));
