@@ -309,6 +309,18 @@ pub enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Every key and verb of the console.
+    Keys {
+        /// As tables in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// The console's themes, your own too.
+    Themes {
+        /// A picture of those that are always there.
+        #[arg(long)]
+        svg: bool,
+    },
     /// Shell completions.
     Completions { shell: clap_complete::Shell },
 }
@@ -338,6 +350,8 @@ impl Command {
             | Command::Why { .. }
             | Command::Upkeep { .. }
             | Command::Resume { unattended: true, .. }
+            | Command::Keys { .. }
+            | Command::Themes { .. }
             | Command::Completions { .. } => false,
             Command::Apply { .. }
             | Command::Export { .. }

@@ -140,8 +140,15 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Retire { place, name, anyway, yes } => strays::retire(deck, &place, &name, anyway, &yes, format).await,
         Command::Ignore { place, name, take_back, why } => strays::ignore(deck, &place, &name, take_back, &why, format).await,
         Command::Balancers { command } => balancers::run(deck, command).await,
-        Command::Completions { .. } | Command::Init { .. } | Command::Demo(_) => Err(Fault::bad("this verb needs no home")),
+        Command::Completions { .. } | Command::Keys { .. } | Command::Themes { .. } | Command::Init { .. } | Command::Demo(_) => {
+            Err(Fault::bad("this verb needs no home"))
+        }
     }
+}
+
+/// What another face says of itself, for people as text and for programs as one value; answers with the exit code.
+pub fn tell(text: String, value: serde_json::Value, format: Format) -> u8 {
+    Report::text(text, value).print(format)
 }
 
 /// A fault for people; answers with its exit code.

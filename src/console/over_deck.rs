@@ -38,13 +38,7 @@ impl Port for Deck {
         self.observe_all().await
     }
     async fn why(&self, target: Target) -> Result<Vec<String>> {
-        let name = match target {
-            Target::Swarm(id) | Target::Dispatch(id) => id,
-            Target::Host(name) => name,
-            Target::Proc(host, name) => format!("{host}:{name}"),
-            _ => return Ok(Vec::new()),
-        };
-        Ok(Deck::why(self, &name).await?.lines())
+        Ok(self.why_of(&target).await?.map(|why| why.lines()).unwrap_or_default())
     }
 
     async fn plan(&self, request: DispatchRequest, progress: mpsc::Sender<LogLine>) -> Result<Plan> {

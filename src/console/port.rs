@@ -29,7 +29,7 @@ pub trait Port: std::marker::Send + Sync {
     fn changes(&self) -> watch::Receiver<u64>;
     /// Observes every host now (`^r`).
     async fn refresh(&self) -> Result<()>;
-    /// Why a swarm, proc, host or dispatch is as it is, as lines; nothing for other things.
+    /// Why something is as it is, as lines; nothing for what has no why.
     async fn why(&self, target: Target) -> Result<Vec<String>>;
 
     /// Resolves, builds, releases and plans; nothing on a host changes. Build lines go to `progress`.

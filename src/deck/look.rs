@@ -45,7 +45,7 @@ pub struct Look {
     /// Newest first, those under way before the others.
     pub dispatches: Vec<Dispatch>,
     /// Newest first, the last 1,000.
-    pub events: Vec<Event>,
+    pub events: Arc<Vec<Event>>,
     /// The newest event's number.
     pub last_event: i64,
     /// What is out of place, those that need somebody most first.

@@ -165,7 +165,7 @@ impl Deck {
             swarms,
             world,
             dispatches,
-            events,
+            events: Arc::new(events),
             squads: catalog.squads.iter().map(|entry| entry.body.clone()).collect(),
             apps: catalog.apps.iter().map(|entry| entry.body.clone()).collect(),
             buildpacks: catalog.buildpacks.iter().map(|entry| entry.body.clone()).collect(),

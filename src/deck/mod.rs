@@ -152,6 +152,8 @@ pub struct Inner {
     /// Whether this process asks the hosts for all consoles of the home, and whether some read what it sees.
     observes: AtomicBool,
     read_by_others: AtomicBool,
+    /// When what the store keeps of each host was seen, by host id, ms since the epoch; as this process last read or wrote it.
+    kept_at: Mutex<BTreeMap<String, i64>>,
     /// What was written down when the look was last made.
     known: Mutex<Arc<Catalog>>,
     /// Whether it was lifted here that the fleet is read-only.
@@ -208,6 +210,7 @@ impl Deck {
             view: watch::channel(Default::default()).0,
             observes: AtomicBool::new(false),
             read_by_others: AtomicBool::new(false),
+            kept_at: Mutex::default(),
             known: Mutex::default(),
             lifted: Mutex::new(Writing::ReadOnly),
             times: Mutex::default(),

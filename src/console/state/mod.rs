@@ -3,6 +3,7 @@
 mod field;
 mod layer;
 mod log;
+mod order;
 mod pane;
 mod place;
 
@@ -12,7 +13,8 @@ pub use layer::{
     on_of, verbs_on,
 };
 pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
-pub use pane::{Kind, Pane, RowId, Scope, Slot, Sort, Tab};
+pub use order::Order;
+pub use pane::{Kind, NOWHERE, Pane, RowId, Scope, Slot, Sort, Tab};
 pub use place::{Peek, Place, Travel};
 
 use crate::console::keys::{Action, Keymap, Where};

@@ -141,7 +141,7 @@ fn what_goes_wrong_rings_once_and_the_first_look_is_history() {
         ..Default::default()
     };
     look.last_event = event.seq;
-    look.events.insert(0, event);
+    std::sync::Arc::make_mut(&mut look.events).insert(0, event);
     let look = std::sync::Arc::new(look);
     assert_eq!(update(&mut state, Msg::Look(look.clone())), [Effect::Bell]);
     assert_eq!(update(&mut state, Msg::Look(look)), []);

@@ -3,11 +3,13 @@
 mod bulk;
 mod fake;
 pub mod fixture;
+mod forms;
 pub mod frames;
 mod guard;
 mod logs;
 mod own;
 mod random;
+mod readme;
 mod seeing;
 mod speed;
 mod terminal;

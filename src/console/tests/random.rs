@@ -1,6 +1,7 @@
 //! Sizes from nothing to huge, and keys at random: no panic, and nothing changes without a confirm that was seen.
 
 use super::fixture::{NOW, frame, look, plan, state, versions};
+use super::frames::screens;
 use crate::console::effect::Effect;
 use crate::console::keys::{BINDINGS, parse_key};
 use crate::console::msg::Msg;
@@ -302,9 +303,18 @@ fn a_question_that_came_while_a_frame_was_on_its_way_is_not_drawn_by_it() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn no_size_and_no_state_panics(width in 1u16..300, height in 1u16..100, rolls in prop::collection::vec(0usize..10_000, 0..30)) {
+    fn no_size_and_no_state_panics(
+        width in 1u16..=300,
+        height in 1u16..=100,
+        screen in 0..screens().len(),
+        rolls in prop::collection::vec(0usize..10_000, 0..30),
+    ) {
         let keys = keys();
-        let mut state = state(width, height);
+        // The way to the screen needs room to be shown; then it becomes as small, or as large.
+        let mut state = state(80, 24);
+        screens()[screen].1(&mut state);
+        update(&mut state, Msg::Resize(width, height));
+        frame(&state, Depth::True);
         for roll in rolls {
             let now_ms = state.now_ms;
             update(&mut state, Msg::Painted { now_ms });

@@ -4,7 +4,7 @@ mod depth;
 mod load;
 
 pub use depth::Depth;
-pub use load::{EMBEDDED, load, names};
+pub use load::{EMBEDDED, load, names, paper};
 
 use crate::model::colour::Colour;
 use ratatui::style::{Modifier, Style};

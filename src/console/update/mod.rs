@@ -86,7 +86,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let rings = told > 0 && look.events.iter().take_while(|event| event.seq > told).any(|event| event.alert().is_some());
             state.look = look;
             for pane in settle::panes_mut(state) {
-                pane.stale = true;
+                (pane.stale, pane.prepared) = (true, None);
             }
             let mut effects = edit::looked(state);
             if rings {

@@ -17,6 +17,7 @@ mod table;
 pub mod title;
 mod welcome;
 
+pub use overlay::help_lines;
 pub use pen::Pen;
 
 use super::state::{Layer, State, Tab};

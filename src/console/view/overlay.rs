@@ -155,7 +155,11 @@ pub fn help_lines(keys: &Keymap) -> Vec<(Role, String)> {
     ));
     lines.push((Role::Title, "VIEWS   :dash save NAME  :dash NAME  :dash default NAME (opens first)  :dash forget NAME".into()));
     lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  app:  squad:  swarm:  version:  user:  type:  since:2h  until:9:00  - all must hold".into()));
-    lines.push((Role::Title, "HERE    :write 15m WHY, :write off (a read-only fleet)  :utc :local  :mouse  :theme NAME  - keys: keys.yaml beside your themes".into()));
+    lines.push((
+        Role::Title,
+        "HERE    :write 15m WHY, :write off (a read-only fleet)  :utc :local  :mouse  :theme NAME  - keys: keys.yaml beside your themes"
+            .into(),
+    ));
     lines
 }
 
