@@ -176,6 +176,15 @@ pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
             exit = exit.max(dispatch::exit_of(&dispatch));
         }
     }
+    for id in deck.kept_cancels() {
+        if let (true, Ok(dispatch)) = (somebody, deck.dispatch_named(&id).await) {
+            print::err(&format!(
+                "its cancel was never written down: swarmdeck cancel {}, once the store can be written\n",
+                dispatch.number
+            ));
+        }
+        exit = exit.max(5);
+    }
     deck.close().await;
     print::flush();
     exit

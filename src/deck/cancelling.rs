@@ -22,7 +22,9 @@ impl Deck {
             Err(mut fault) if is_unwritten(&fault) => {
                 self.cancel_later(&dispatch.id);
                 fault.what = format!("dispatch {} is not cancelled yet: {}", dispatch.number, fault.what);
-                Err(fault.next("this process keeps the cancel and makes it as soon as it can: leave it open, or cancel again then"))
+                fault.next =
+                    Some("this process keeps the cancel and makes it as soon as it can: leave it open, or cancel again then".into());
+                Err(fault)
             }
             cancelled => cancelled,
         }
