@@ -174,12 +174,12 @@ fn a_read_only_fleet_bars_every_change_until_it_is_lifted_and_again_after() {
     let until_ms = state.now_ms + 15 * 60_000;
     with(&mut state, |look| look.writing = Writing::Until { until_ms, why: "OPS-880".into() });
     let head = |state: &State| frame(state, Depth::True).0.lines().next().unwrap_or_default().to_string();
-    assert!(head(&state).contains("WRITE 15m left"), "{}", head(&state));
+    assert!(head(&state).contains("WRITE 15m"), "{}", head(&state));
     press(&mut state, "4 . k");
     assert_eq!(question(&state).title, "Stop this proc?");
     press(&mut state, "esc");
     update(&mut state, Msg::Tick { now_ms: until_ms - 5_000 });
-    assert!(head(&state).contains("WRITE 1m left"));
+    assert!(head(&state).contains("WRITE 1m"));
     // It falls back by itself, also under an open question.
     press(&mut state, "4 . k");
     update(&mut state, Msg::Tick { now_ms: until_ms });
