@@ -50,7 +50,8 @@ fn several_swarms_go_as_one_stop_at_the_first_failure_and_go_back_as_one() {
     // Nothing of it runs yet: all are planned and shown at once, and go as one.
     let planned = deck.json(&[&["plan"], all.as_slice()].concat());
     assert_eq!(planned["wave"].as_array().unwrap().len(), 4, "{planned}");
-    deck.run(&[&["dispatch"], all.as_slice(), &["-o", "json"]].concat()).refused(3, &["dispatch 4 swarms (shop-prod-worker@web, ", "Nobody can be asked"]);
+    deck.run(&[&["dispatch"], all.as_slice(), &["-o", "json"]].concat())
+        .refused(3, &["dispatch 4 swarms (shop-prod-worker@web, ", "Nobody can be asked"]);
     wave(&all, &["--size", "2"]).refused(2, &["--size is for one swarm"]);
     let report = wave(&all, &[]).ended(0).json();
     assert_eq!((&report["wave"], &report["result"], &report["done"]), (&json!(1), &json!("done"), &json!(4)), "{report}");
