@@ -133,8 +133,9 @@ pub enum Command {
     },
     /// The holds that count now.
     Holds,
-    /// Cancel a dispatch that is under way; it is undone.
+    /// Cancel a dispatch that is under way, which is undone; or a build.
     Cancel {
+        /// A dispatch's number, or a build.
         dispatch: String,
         #[command(flatten)]
         named: Named,
@@ -252,6 +253,17 @@ pub enum Command {
         #[command(flatten)]
         yes: Yes,
     },
+    /// Write a line about something, for everybody who looks at it.
+    Note {
+        /// swarm, host, proc, dispatch, squad, app, buildpack, ingredient or balancer.
+        kind: String,
+        /// Its name; a proc is HOST:PROC.
+        name: String,
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// What can be undone, newest first, each with the command that takes it back.
+    Undo,
     /// Hosts: what they are missing, and putting it there.
     Hosts {
         #[command(subcommand)]
@@ -346,6 +358,7 @@ impl Command {
             | Command::Why { .. }
             | Command::Upkeep { .. }
             | Command::Resume { unattended: true, .. }
+            | Command::Undo
             | Command::Keys { .. }
             | Command::Themes { .. }
             | Command::Completions { .. } => false,
@@ -377,6 +390,7 @@ impl Command {
             | Command::Adopt { .. }
             | Command::Retire { .. }
             | Command::Ignore { .. }
+            | Command::Note { .. }
             | Command::Balancers { .. } => true,
         }
     }
@@ -421,7 +435,31 @@ pub enum HostCommand {
         #[command(flatten)]
         yes: Yes,
     },
-    /// Replace every proc of ours on a host by new ones elsewhere.
+    /// Let new procs be placed on it again.
+    InService {
+        name: String,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// No new procs are placed on it; what runs goes on.
+    OutOfService {
+        name: String,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// Write another host into a squad.
+    Add {
+        name: String,
+        /// Into this squad [default: that of --like].
+        #[arg(long, required_unless_present = "like")]
+        squad: Option<String>,
+        /// With the keys of this host, but for its id and its address.
+        #[arg(long, value_name = "HOST")]
+        like: Option<String>,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// Replace every proc of ours on a host by new ones elsewhere; of several swarms as one wave.
     Evacuate {
         name: String,
         #[command(flatten)]
@@ -649,6 +687,6 @@ pub struct Yes {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Named {
     /// Name what is protected (fleet, squad, host or swarm): --yes is not enough there.
-    #[arg(long = "confirm", value_name = "NAME")]
+    #[arg(id = "confirm", long = "confirm", value_name = "NAME")]
     pub name: Option<String>,
 }

@@ -93,7 +93,14 @@ pub async fn resume(deck: &Deck, name: Option<&str>, named: &Named) -> Result<Re
 }
 
 pub async fn cancel(deck: &Deck, name: &str, named: &Named) -> Result<Report> {
-    let dispatch = deck.dispatch_named(name).await?;
+    let dispatch = match deck.dispatch_named(name).await {
+        Ok(dispatch) => dispatch,
+        Err(_) if deck.store.build(name).await?.is_some() => {
+            let said = deck.cancel_build(name).await?;
+            return Ok(Report::text(format!("{said}\n"), json!({"cancelled": name})));
+        }
+        Err(fault) => return Err(fault),
+    };
     if let Some(outcome) = dispatch.outcome.filter(|outcome| *outcome != Outcome::Interrupted) {
         return Err(
             Fault::refused(format!("dispatch {} has ended already: {}", dispatch.number, outcome.word())).next("swarmdeck rollback SWARM")

@@ -101,6 +101,8 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Lift { hold, why } => hold::lift(deck, &hold, &why).await,
         Command::Holds => verbs::get(deck, "holds", None).await,
         Command::Cancel { dispatch, named } => dispatch::cancel(deck, &dispatch, &named).await,
+        Command::Note { kind, name, text } => history::note(deck, &kind, &name, &text.join(" ")).await,
+        Command::Undo => history::undo(deck).await,
         Command::Upkeep { follow } => why::upkeep(deck, follow, format).await,
         Command::Why { name } => why::why(deck, name.as_deref()).await,
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,

@@ -185,6 +185,10 @@ fn line(event: &Event, format: Format) -> String {
     format!("{at} {:<6} {:<20} {}\n", shown(&event.who), shown(&event.place), shown(&event.what))
 }
 
+fn told(said: String) -> Result<Report> {
+    Ok(Report::text(format!("{said}\n"), json!({"said": said})))
+}
+
 pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> {
     match command {
         None | Some(HostCommand::Evacuate { .. } | HostCommand::RePlace { .. }) => get(deck, "hosts", None).await,
@@ -207,6 +211,12 @@ pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> 
                 done.iter().map(|line| format!("{line}\n")).collect()
             };
             Ok(Report::text(text, json!({"host": name, "done": done})))
+        }
+        Some(HostCommand::InService { name, why }) => told(deck.host_service(&name, true, &why).await?),
+        Some(HostCommand::OutOfService { name, why }) => told(deck.host_service(&name, false, &why).await?),
+        Some(HostCommand::Add { name, squad, like, why }) => {
+            let (squad, like) = (squad.unwrap_or_default(), like.unwrap_or_default());
+            told(deck.host_add(&name, &squad, &like, &why).await?)
         }
         Some(HostCommand::Claim { name, yes }) => super::strays::claim(deck, &name, &yes).await,
     }

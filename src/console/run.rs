@@ -4,6 +4,7 @@ mod crash;
 mod effects;
 mod face;
 mod saving;
+mod several;
 mod ticks;
 
 use super::asking::{self, Questions};
@@ -18,7 +19,7 @@ use super::view::view;
 use crate::deck::look::Target;
 use crate::deck::{Edited, Secret, edit_outside};
 use crate::model::colour::Colour;
-use effects::Runner;
+pub(in crate::console) use effects::Runner;
 use face::{Face, Signals, interrupted};
 use futures::FutureExt;
 use std::collections::HashMap;

@@ -104,6 +104,13 @@ impl Deck {
         if version.deleted {
             return Err(Fault::bad(format!("{} {name} ended with version {rev}", version.object.kind.word())).next("take one before it"));
         }
+        let catalog = self.catalog().await?;
+        let kind = version.object.kind;
+        let gone = catalog.head(kind, Some(id), "").is_none_or(|(found, ..)| found != id);
+        if let (true, Some((_, other, ..))) = (gone, catalog.head(kind, None, &name)) {
+            let what = format!("another {} is called {other} now", kind.word());
+            return Err(Fault::refused(what).next("delete or rename that one first"));
+        }
         let text = as_document(&version)?;
         let why = if why.is_empty() { format!("back to version {rev}") } else { format!("back to version {rev}: {why}") };
         let applied = self.apply(&text, &format!("version {rev}"), false, &why).await?;
@@ -116,6 +123,17 @@ impl Deck {
             "unchanged" => format!("{} {name} is as it was at version {rev} already", version.object.kind.word()),
             _ => format!("{} {name} is written as it was at version {rev}; not live until it is dispatched", version.object.kind.word()),
         })
+    }
+
+    /// A version of an object that is gone, by its kind and name: the newest of those that were called so.
+    pub async fn deleted_named(&self, kind: Kind, name: &str) -> Result<Option<Target>> {
+        let (all, catalog) = (self.store.deleted(i64::MAX).await?, self.catalog().await?);
+        let is = |version: &&Version| {
+            let object = &version.object;
+            let gone = catalog.head(object.kind, Some(&object.id), "").is_none_or(|(id, ..)| id != object.id);
+            gone && object.kind == kind && (object.name == name || object.id == name || object.name.split('@').next() == Some(name))
+        };
+        Ok(all.iter().find(is).map(|version| Target::Version(version.object.id.clone(), version.object.rev)))
     }
 
     /// The id of an object that somebody wrote down.

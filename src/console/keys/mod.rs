@@ -89,7 +89,7 @@ mod tests {
                 }
             }
         }
-        for verb in crate::deck::verbs::VERBS.iter().filter_map(|verb| verb.key) {
+        for verb in crate::deck::verbs::VERBS.iter().filter_map(|verb| verb.letter()) {
             assert!(!verb.is_ascii_uppercase() && !"[O~".contains(verb), "{verb}");
         }
     }

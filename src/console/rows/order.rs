@@ -232,6 +232,7 @@ fn members(look: &Look, kind: Kind, scope: &Scope) -> Vec<RowId> {
             let Scope::Versions(versions) = scope else { return Vec::new() };
             versions.iter().map(|version| first(Target::Version(version.id.clone(), version.rev))).collect()
         }
+        Kind::Undo => crate::deck::undo::undoable(look).into_iter().map(|undo| first(undo.target)).collect(),
         Kind::Procs | Kind::Tree => Vec::new(),
     }
 }

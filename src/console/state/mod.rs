@@ -10,7 +10,7 @@ mod place;
 pub use field::Field;
 pub use layer::{
     Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, Sheet, TextKind,
-    verbs_on,
+    on_of, verbs_on,
 };
 pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
 pub use order::Order;
@@ -30,6 +30,15 @@ pub const DEAF_MS: i64 = 300;
 pub const SENT: i64 = i64::MAX / 2;
 /// How long rows keep their order after a key, ms.
 pub const STILL_MS: i64 = 1000;
+
+/// A range of marks that is being made.
+#[derive(Debug, Clone)]
+pub struct Range {
+    /// Where it began.
+    pub anchor: Target,
+    /// What was marked before it.
+    pub before: BTreeSet<Target>,
+}
 
 /// A line at the foot of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +63,8 @@ pub struct State {
     pub layers: Vec<Layer>,
     /// Marked objects, by id.
     pub marks: BTreeSet<Target>,
+    /// While `v` marks a range.
+    pub range: Option<Range>,
     pub toast: Option<Toast>,
     /// The first key of a chord.
     pub pending: Option<KeyEvent>,
@@ -93,6 +104,7 @@ impl State {
             panes,
             layers: Vec::new(),
             marks: BTreeSet::new(),
+            range: None,
             toast: None,
             pending: None,
             last_key_ms: 0,

@@ -8,6 +8,7 @@ use crate::console::theme::{self, Depth};
 use crate::console::update::update;
 use crate::console::view::view;
 use crate::deck::look::*;
+use crate::model::document::Kind;
 use crate::model::entity::*;
 use crate::model::hold::{Hold, HoldOn};
 use crate::model::record::*;
@@ -459,6 +460,7 @@ fn lists() -> crate::deck::lists::Lists {
         id: "w-7".into(),
         number: 7,
         verb: "dispatch".into(),
+        place: String::new(),
         who: "op1".into(),
         why: "ingredient db, OPS-880".into(),
         at_once: 4,
@@ -496,12 +498,12 @@ fn lists() -> crate::deck::lists::Lists {
         result: "done".into(),
         why: why.into(),
     };
-    let saved = |who: &str, ago: i64| Saved { rev: 3, who: who.into(), at_ms: NOW - ago };
+    let saved = |kind: Kind, name: &str, who: &str, ago: i64| Saved { kind, name: name.into(), rev: 3, who: who.into(), at_ms: NOW - ago };
     Lists {
         saved: BTreeMap::from([
-            ("a-shop".to_string(), saved("op1", HOUR)),
-            ("bp1".to_string(), saved("ci", 9 * DAY)),
-            ("s-shop-eu-web".to_string(), saved("op2", 4 * HOUR)),
+            ("a-shop".to_string(), saved(Kind::App, "shop", "op1", HOUR)),
+            ("bp1".to_string(), saved(Kind::Buildpack, "python", "ci", 9 * DAY)),
+            ("s-shop-eu-web".to_string(), saved(Kind::Swarm, "shop-eu-web@web", "op2", 4 * HOUR)),
         ]),
         releases: vec![
             release("9c1e77aa00", "v5.3.0", true, 12 * MINUTE),

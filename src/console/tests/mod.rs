@@ -1,5 +1,6 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
+mod bulk;
 mod fake;
 pub mod fixture;
 mod forms;
@@ -11,4 +12,5 @@ mod readme;
 mod seeing;
 mod speed;
 mod terminal;
+mod verbs;
 mod ways;

@@ -57,6 +57,8 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::History { ticket, target, versions } => super::goto::versions(state, ticket, &target, versions),
         Msg::StrayPlanned(Ok(plan)) => super::strays::show(state, plan),
         Msg::StrayPlanned(Err(fault)) => state.say(fault.line(), true),
+        Msg::StraysPlanned { verb, plans: Ok(plans) } => super::bulk::strays_planned(state, verb, plans),
+        Msg::StraysPlanned { plans: Err(fault), .. } => state.say(fault.line(), true),
         Msg::Executed(Ok(id)) => {
             state.layers.retain(|layer| !matches!(layer, Layer::Plan(plan) if plan.sent));
             let pane = Box::new(Pane::new(Kind::Places, Scope::Run(id.clone())));

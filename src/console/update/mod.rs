@@ -3,6 +3,7 @@
 mod answers;
 mod ask;
 mod base;
+mod bulk;
 mod confirm;
 mod drawn;
 pub(super) mod edit;
@@ -22,9 +23,11 @@ mod settle;
 mod sheets;
 mod strays;
 mod travel;
+mod undo;
 mod verbs;
 mod views;
 mod waves;
+mod writing;
 
 use super::effect::Effect;
 use super::keys::{Action, Pressed, Where, action};

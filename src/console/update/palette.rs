@@ -1,12 +1,13 @@
 //! The `:` line: every verb, object and screen, found by a few letters, with its live key.
 
-use super::{goto, holding, leaving, travel, verbs, views};
+use super::{goto, leaving, travel, verbs, views};
 use crate::console::effect::Effect;
 use crate::console::keys::{Action, key_of};
 use crate::console::rows::{Filter, find};
 use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, EditTarget, Target};
+use crate::deck::verbs::{On, VERBS};
 use crate::model::document;
 use crate::model::units::Span;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -60,10 +61,7 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             verbs::confirm_apply(state, path);
             Vec::new()
         }
-        PaletteGo::HoldFleet => {
-            holding::toggle(state, &Target::Nothing);
-            Vec::new()
-        }
+        PaletteGo::History(target) => super::sheets::history_of(state, target),
         PaletteGo::List(kind, words) => travel::list(state, kind, &words),
         PaletteGo::Columns => {
             views::choose_columns(state);
@@ -169,6 +167,11 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
             let words = text.trim_start().strip_prefix(list)?.trim();
             item(text.trim().into(), "list", PaletteGo::List(kind, words.into()))
         }
+        ["history", kind, name] => {
+            let target = find::named(&state.look, kind, name)?;
+            let gone = if matches!(target, Target::Version(..)) { "gone; its versions" } else { "versions" };
+            item(format!("history {kind} {name}"), gone, PaletteGo::History(target))
+        }
         ["report", number] => {
             let dispatch =
                 state.look.dispatches.iter().find(|dispatch| dispatch.number.to_string() == *number || dispatch.id == *number)?;
@@ -198,11 +201,12 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     let look = &state.look;
     let verb_item = |verb: &'static crate::deck::verbs::Verb, target: &Target| PaletteItem {
         text: format!("{} {}", verb.id, find::name(look, target)),
-        note: verb.key.map(|key| format!(".{key}")).unwrap_or_default(),
+        note: verb.typed(),
         go: PaletteGo::Verb(verb.id, target.clone()),
     };
     // What is new is not done to an object; it has a line of its own.
-    let verbs_on = |target: &Target| -> Vec<_> { verbs_on(target).into_iter().filter(|verb| verb.id != "new").collect() };
+    let verbs_on =
+        |target: &Target| -> Vec<_> { verbs_on(target).into_iter().filter(|verb| verb.id != "new" || verb.on == On::Host).collect() };
     let here = verbs_on(pointed).into_iter().map(move |verb| verb_item(verb, pointed));
     let tabs = Tab::ALL.iter().enumerate().map(|(number, tab)| PaletteItem {
         text: tab.word().into(),
@@ -223,12 +227,16 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         ("columns: choose those of this list", PaletteGo::Columns, Action::Palette),
         ("help", PaletteGo::Help, Action::Help),
         ("mouse: a click selects, or the terminal's own again", PaletteGo::Mouse, Action::Palette),
-        ("hold the fleet, or lift that", PaletteGo::HoldFleet, Action::Palette),
         ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
         ("quit", PaletteGo::Quit, Action::Leave),
         ("write 15m WHY: lifts that this fleet is read-only, for so long", PaletteGo::Write(15 * 60_000, String::new()), Action::Palette),
     ];
     let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: key_of(action).into(), go });
+    let fleet = VERBS.iter().filter(|verb| verb.on == On::Fleet).map(|verb| PaletteItem {
+        text: if matches!(verb.id, "hold" | "lift") { format!("{} the fleet", verb.id) } else { verb.title.into() },
+        note: verb.typed(),
+        go: PaletteGo::Verb(verb.id, Target::Nothing),
+    });
     let themes = theme::EMBEDDED.iter().map(|(name, _)| PaletteItem {
         text: format!("theme {name}"),
         note: String::new(),
@@ -274,5 +282,14 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     });
     let acts =
         acting.into_iter().flat_map(move |target| verbs_on(&target).into_iter().map(|verb| verb_item(verb, &target)).collect::<Vec<_>>());
-    here.chain(tabs).chain(lists).chain(views).chain(object_items).chain(fixed).chain(new).chain(themes).chain(acts).chain(procs)
+    here.chain(tabs)
+        .chain(lists)
+        .chain(views)
+        .chain(object_items)
+        .chain(fixed)
+        .chain(fleet)
+        .chain(new)
+        .chain(themes)
+        .chain(acts)
+        .chain(procs)
 }

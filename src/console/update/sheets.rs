@@ -106,6 +106,8 @@ pub fn history(state: &mut State) -> Vec<Effect> {
             let squad = state.look.hosts.iter().find(|host| host.name == name).map(|host| host.squad.clone()).unwrap_or_default();
             if squad.is_empty() { Target::Nothing } else { Target::Squad(squad) }
         }
+        // Of what is listed to be undone, or of a version: the object.
+        Target::Version(id, rev) => return history_of(state, Target::Version(id, rev)),
         target => target,
     };
     let kept = matches!(
@@ -116,6 +118,11 @@ pub fn history(state: &mut State) -> Vec<Effect> {
         state.say("nobody wrote it down, so it has no versions", false);
         return Vec::new();
     }
+    history_of(state, target)
+}
+
+/// Reads the versions of an object, also of one that is gone.
+pub fn history_of(state: &mut State, target: Target) -> Vec<Effect> {
     let ticket = state.ticket();
     state.history_ticket = ticket;
     vec![Effect::History { ticket, target }]
@@ -132,6 +139,9 @@ pub fn revert(state: &mut State, id: &str, rev: i64) {
         _ => None,
     });
     let mut lines = vec![find::name(&state.look, &target)];
+    if let Some(gone) = state.look.lists.deleted.iter().find(|gone| gone.id == id) {
+        lines.push(format!("{} {} was deleted {} by {}: {}", gone.kind.word(), gone.name, date(gone.at_ms), gone.who, or_dash(&gone.why)));
+    }
     if let Some(version) = version {
         lines.push(format!("saved {} by {}: {}", date(version.at_ms), or_dash(&version.who), or_dash(&version.why)));
     }

@@ -75,6 +75,9 @@ fn keys(state: &State) -> String {
             (Action::Palette, "go"),
             (Action::NextPane, "pane"),
         ]),
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Undo => {
+            "enter its plan or question  h history  / filter: revert, host:web*, user:op1  esc back".into()
+        }
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Versions => {
             "enter what it changed  = against now  space space = compare  y text  .b back to it  esc back".into()
         }

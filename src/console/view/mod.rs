@@ -9,14 +9,14 @@ mod footer;
 mod header;
 pub mod layout;
 mod log;
-mod overlay;
+pub mod overlay;
 mod pen;
 mod plan;
 mod sheet;
 mod table;
 mod welcome;
 
-pub use overlay::{danger, help_lines};
+pub use overlay::help_lines;
 pub use pen::Pen;
 
 use super::state::{Layer, State, Tab};

@@ -5,7 +5,7 @@ use crate::console::rows::filter::About;
 use crate::console::rows::find;
 use crate::console::rows::text::{age, clock, date, or_dash};
 use crate::console::state::Scope;
-use crate::deck::look::Look;
+use crate::deck::look::{Look, Target};
 use crate::model::stray::{Stray, StrayKind};
 
 /// Known ones are no trouble; neither is a foreign proc, which only wants to be known.
@@ -184,4 +184,25 @@ pub fn version(now_ms: i64, scope: &Scope, rev: i64) -> Option<Cells> {
     ];
     let about = About { state: state.into(), who: version.who.clone(), at_ms: version.at_ms, ..About::default() };
     Some(Cells::new(glyph, TROUBLE, cells, about))
+}
+
+pub fn undo(look: &Look, now_ms: i64, target: &Target) -> Option<Cells> {
+    let undo = crate::deck::undo::undoable(look).into_iter().find(|undo| undo.target == *target)?;
+    let cells = vec![
+        undo.object.split('@').next().unwrap_or_default().into(),
+        undo.what.clone().into(),
+        undo.back.into(),
+        or_dash(&undo.who).into(),
+        Cell::age(now_ms, undo.at_ms),
+    ];
+    let about = About {
+        state: undo.verb.into(),
+        host: undo.object.clone(),
+        swarm: undo.object,
+        who: undo.who,
+        kind: undo.verb.into(),
+        at_ms: undo.at_ms,
+        ..About::default()
+    };
+    Some(Cells::new(' ', TROUBLE, cells, about))
 }
