@@ -350,6 +350,7 @@ impl Command {
             | Command::Why { .. }
             | Command::Upkeep { .. }
             | Command::Resume { unattended: true, .. }
+            | Command::Undo
             | Command::Keys { .. }
             | Command::Themes { .. }
             | Command::Completions { .. } => false,

@@ -8,7 +8,7 @@ use crate::model::document::Kind;
 use crate::model::record::{Audit, Debt, Dispatch, Event};
 use crate::model::wave::{self, State, Wave};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of each a look holds.
 const RUNS: i64 = 1000;
@@ -39,6 +39,8 @@ pub struct Lists {
     pub audit: Vec<Audit>,
     /// What was deleted and is not there again, newest first.
     pub deleted: Vec<Deleted>,
+    /// The versions (id and revision) that ended objects: what was written after one has no way back to it.
+    pub ends: BTreeSet<(String, i64)>,
     /// How often a proc ended and was there again, by `host/proc`; only those that did.
     pub restarts: BTreeMap<String, u32>,
     /// When they were counted, ms.
@@ -140,9 +142,10 @@ impl Deck {
         let audit = self.newest_audit(&old.lists.audit).await?;
         // Whatever is deleted or written again has an audit line.
         let quiet = audit.first().map(|line| line.seq) == old.lists.audit.first().map(|line| line.seq) && !audit.is_empty();
-        let deleted = if quiet { old.lists.deleted.clone() } else { self.deleted_looks(catalog).await? };
+        let (deleted, ends) = if quiet { (old.lists.deleted.clone(), old.lists.ends.clone()) } else { self.deleted_looks(catalog).await? };
         Ok(Lists {
             deleted,
+            ends,
             saved: saved(catalog),
             releases: self.release_looks().await?,
             waves: self.wave_looks(dispatches, &old.lists.waves).await?,
@@ -255,9 +258,15 @@ impl Deck {
         Ok(lines)
     }
 
-    async fn deleted_looks(&self, catalog: &Catalog) -> Result<Vec<Deleted>> {
-        let all = self.store.deleted(DELETED).await?.into_iter();
-        let gone = all.filter(|version| catalog.head(version.object.kind, None, &version.object.name).is_none());
+    async fn deleted_looks(&self, catalog: &Catalog) -> Result<(Vec<Deleted>, BTreeSet<(String, i64)>)> {
+        let all = self.store.deleted(DELETED).await?;
+        let ends = all.iter().map(|version| (version.object.id.clone(), version.object.rev)).collect();
+        let mut seen = BTreeSet::new();
+        // Neither it nor another one of its name is there; of several ends of one object the last counts.
+        let gone = all.into_iter().filter(|version| {
+            catalog.head(version.object.kind, Some(&version.object.id), &version.object.name).is_none()
+                && seen.insert(version.object.id.clone())
+        });
         let look = gone.map(|version| Deleted {
             id: version.object.id,
             kind: version.object.kind,
@@ -267,7 +276,7 @@ impl Deck {
             at_ms: version.object.changed_ms,
             why: version.why,
         });
-        Ok(look.collect())
+        Ok((look.collect(), ends))
     }
 
     async fn restarts(&self) -> Result<BTreeMap<String, u32>> {

@@ -137,10 +137,11 @@ impl Deck {
 
     /// A version of an object that is gone, by its kind and name: the newest of those that were called so.
     pub async fn deleted_named(&self, kind: Kind, name: &str) -> Result<Option<Target>> {
-        let all = self.store.deleted(i64::MAX).await?;
+        let (all, catalog) = (self.store.deleted(i64::MAX).await?, self.catalog().await?);
         let is = |version: &&Version| {
             let object = &version.object;
-            object.kind == kind && (object.name == name || object.id == name || object.name.split('@').next() == Some(name))
+            let gone = catalog.head(object.kind, Some(&object.id), "").is_none_or(|(id, ..)| id != object.id);
+            gone && object.kind == kind && (object.name == name || object.id == name || object.name.split('@').next() == Some(name))
         };
         Ok(all.iter().find(is).map(|version| Target::Version(version.object.id.clone(), version.object.rev)))
     }

@@ -168,6 +168,7 @@ async fn what_was_deleted_keeps_its_history_and_is_written_down_again_as_it_was(
     assert!(deck.catalog().await.unwrap().ingredient("extra").unwrap().text.contains("a: 2"));
     deck.make_look().await.unwrap();
     assert!(deck.look().lists.deleted.is_empty());
+    assert!(!undoable(&deck.look()).iter().any(|undo| undo.object == "ingredient extra"), "there is nothing between its end and now");
 
     // Another one of that name is not written over.
     deck.delete(Kind::Ingredient, "extra", "").await.unwrap();

@@ -18,7 +18,7 @@ impl Deck {
         }
         let entry = squad(&catalog, &host.squad)?;
         self.put_squad(entry, &document::with_active(&entry.text, name, active)?, why).await?;
-        self.told(if active { "in-service" } else { "out-of-service" }, name, word, why).await?;
+        self.told(if active { "in-service" } else { "out-of-service" }, name, "done", why).await?;
         Ok(format!("{name} is {word}{}", if active { "" } else { "; what runs there goes on, .v evacuates it" }))
     }
 

@@ -117,7 +117,9 @@ fn dispatches(look: &Look) -> Vec<Undoable> {
 }
 
 fn saves(look: &Look) -> Vec<Undoable> {
-    let mut saves: Vec<_> = look.lists.saved.iter().filter(|(_, saved)| saved.rev > 1).collect();
+    let had_another =
+        |(id, saved): &(&String, &super::lists::Saved)| saved.rev > 1 && !look.lists.ends.contains(&((*id).clone(), saved.rev - 1));
+    let mut saves: Vec<_> = look.lists.saved.iter().filter(had_another).collect();
     saves.sort_by_key(|(_, saved)| std::cmp::Reverse(saved.at_ms));
     let undo = |(id, saved): (&String, &super::lists::Saved)| {
         let object = if saved.kind == Kind::Swarm { saved.name.clone() } else { format!("{} {}", saved.kind.word(), saved.name) };

@@ -128,12 +128,11 @@ impl Store {
         .map_err(read)?;
         rows.iter().map(version).collect()
     }
-    /// The last version of every object that is gone, the newest first; at most so many.
+    /// The versions that ended objects, the newest first; at most so many. Some of those objects may be there again.
     pub async fn deleted(&self, most: i64) -> Result<Vec<Version>> {
         let rows = sqlx::query(
             "SELECT id, kind, name, rev, text, body, changed_ms, changed_by, why, deleted FROM versions WHERE deleted = 1 \
-             AND id NOT IN (SELECT id FROM objects) \
-             AND rev = (SELECT MAX(last.rev) FROM versions last WHERE last.id = versions.id) ORDER BY changed_ms DESC, id LIMIT $1",
+             ORDER BY changed_ms DESC, rev DESC, id LIMIT $1",
         )
         .bind(most)
         .fetch_all(&self.pool)

@@ -72,4 +72,16 @@ async fn the_suite_holds_on_postgresql() {
     };
     let server = &server;
     suite::all(|name| server.database(name)).await;
+
+    // Whoever may only read opens it to look.
+    let url = server.database("looked_at");
+    let writer = Store::open_url(&url).await.unwrap();
+    writer.note(&[event("written")], None).await.unwrap();
+    assert!(server.sql("CREATE ROLE looker LOGIN IN ROLE pg_read_all_data"));
+    let looker = Store::open_url(&url.replace("swarmdeck@", "looker@")).await.unwrap();
+    assert_eq!(looker.look_only().as_deref(), Some("this database user may not write the store"));
+    assert_eq!(looker.events_after(0, 10).await.unwrap().len(), 1);
+    assert_eq!(looker.note(&[event("not written")], None).await.unwrap_err().exit_code(), 3);
+    looker.close().await;
+    writer.close().await;
 }

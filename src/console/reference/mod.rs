@@ -25,11 +25,11 @@ pub fn keys_markdown() -> String {
             let _ = writeln!(out, "| {} | {} | {} |", place.title(), keys.join(" "), plain(binding.title));
         }
     }
-    out.push_str("\n| key | on | verb | danger | what |\n|---|---|---|---|---|\n");
+    out.push_str("\n| key | on | verb | danger | what | `swarmdeck …` |\n|---|---|---|---|---|---|\n");
     for verb in VERBS {
         let key = if verb.typed().is_empty() { format!(":{}", verb.id) } else { verb.typed() };
-        let on = verb.on.word();
-        let _ = writeln!(out, "| {} | {on} | {} | {} | {} |", code(&key), verb.id, verb.danger.word(), plain(verb.title));
+        let (on, danger) = (verb.on.word(), verb.danger.word());
+        let _ = writeln!(out, "| {} | {on} | {} | {danger} | {} | {} |", code(&key), verb.id, plain(verb.title), code(verb.cli));
     }
     out
 }

@@ -59,7 +59,10 @@ pub async fn carried(port: Arc<dyn Port>, effect: Effect, answers: mpsc::Sender<
         while let Some((number, said)) = told.recv().await {
             let name = names.get(number).map(String::as_str).unwrap_or_default();
             let line = match &said {
-                Ok(said) => format!("* {name}  {said}"),
+                // What the row is called already is not said twice.
+                Ok(said) => {
+                    format!("* {name}  {}", said.strip_prefix(name.rsplit(' ').next().unwrap_or_default()).unwrap_or(said).trim_start())
+                }
                 Err(fault) => format!("! {name}  {}", fault.line()),
             };
             match said {

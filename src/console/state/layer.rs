@@ -305,7 +305,7 @@ impl Confirm {
     pub fn new(title: impl Into<String>, lines: Vec<String>, others: Vec<Button>) -> Confirm {
         let mut buttons = vec![Button { label: "CANCEL".into(), effects: Vec::new(), log: None }];
         buttons.extend(others);
-        let (name, title) = (Field::default(), title.into());
+        let (title, name) = (title.into(), Field::default());
         Confirm { title, lines, buttons, focus: 0, painted_ms: None, protected: None, name, top: 0, yes: true }
     }
 }

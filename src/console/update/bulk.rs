@@ -125,7 +125,10 @@ fn procs(state: &mut State, verb: &'static str, targets: &[Target]) {
         .collect();
     let hosts: std::collections::BTreeSet<&str> = procs.iter().map(|(host, _)| host.as_str()).collect();
     let routed = procs.iter().filter(|(host, name)| find::proc(&state.look, host, name).is_some_and(|proc| proc.routed == Some(true)));
-    let mut lines = vec![format!("On {} hosts, at the same time; one after the other on each.", hosts.len())];
+    let mut lines = vec![match hosts.len() {
+        1 => "One after the other.".to_string(),
+        several => format!("On {several} hosts at the same time, one after the other on each."),
+    }];
     let routed = routed.count();
     if routed > 0 && verb != "start" {
         lines.push(format!("! {routed} are in their pool: requests to them may fail, there is no drain."));

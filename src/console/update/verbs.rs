@@ -44,19 +44,20 @@ pub fn open_menu(state: &mut State) {
 /// A key in the menu: its letter, or the cursor and Enter.
 pub fn menu_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let Some(Layer::Menu { target, cursor }) = state.layers.last_mut() else { return Vec::new() };
-    let verbs = verbs_on(target);
+    let listed = verbs_on(target);
     let chosen = match key.code {
         KeyCode::Down => {
-            *cursor = (*cursor + 1).min(verbs.len().saturating_sub(1));
+            *cursor = (*cursor + 1).min(listed.len().saturating_sub(1));
             return Vec::new();
         }
         KeyCode::Up => {
             *cursor = cursor.saturating_sub(1);
             return Vec::new();
         }
-        KeyCode::Enter => verbs.get(*cursor).copied(),
+        KeyCode::Enter => listed.get(*cursor).copied(),
         KeyCode::Char(letter) if key.modifiers.is_empty() || key.modifiers == crossterm::event::KeyModifiers::SHIFT => {
-            verbs.iter().find(|verb| verb.letter() == Some(letter)).copied()
+            let looks = || listed.iter().find(|verb| verb.key == verbs::Key::Look(letter));
+            listed.iter().find(|verb| verb.letter() == Some(letter)).or_else(looks).copied()
         }
         _ => None,
     };

@@ -106,8 +106,8 @@ pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePl
     planned.plans.iter().for_each(|plan| touched.and(plan.touched()));
     let protected = state.look.protection.over(&touched).filter(|_| !buttons.is_empty()).cloned();
     let confirm = Confirm {
-        protected,
         yes: held.is_empty(),
+        protected,
         ..Confirm::new(format!("{} {count} swarms as one wave?", capital(&doing)), lines, buttons)
     };
     verbs::confirm(state, confirm);

@@ -77,6 +77,9 @@ fn keys(state: &State) -> String {
             (Action::Palette, "go"),
             (Action::NextPane, "pane"),
         ]),
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Undo => {
+            "enter its plan or question  h history  / filter: revert, host:web*, user:op1  esc back".into()
+        }
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Versions => {
             let before = written(&[(Action::In, "what it changed"), (Action::Difference, "against now")]);
             let after = format!("{}b back to it  {} back", key(Action::Menu), key(Action::Out));

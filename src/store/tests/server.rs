@@ -46,7 +46,8 @@ impl Server {
         }
         Some(server)
     }
-    fn sql(&self, sql: &str) -> bool {
+    /// Whether a statement went well.
+    pub fn sql(&self, sql: &str) -> bool {
         let mut psql = Command::new(self.bin.join("psql"));
         psql.arg("-h").arg(self.dir.path()).args(["-U", "swarmdeck", "-d", "postgres", "-qc", sql]);
         psql.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
