@@ -350,7 +350,6 @@ impl Command {
             | Command::Why { .. }
             | Command::Upkeep { .. }
             | Command::Resume { unattended: true, .. }
-            | Command::Undo
             | Command::Keys { .. }
             | Command::Themes { .. }
             | Command::Completions { .. } => false,
@@ -454,12 +453,16 @@ pub enum HostCommand {
         name: String,
         #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
         why: String,
+        #[command(flatten)]
+        named: Named,
     },
     /// No new procs are placed on it; what runs goes on.
     OutOfService {
         name: String,
         #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
         why: String,
+        #[command(flatten)]
+        named: Named,
     },
     /// Write another host into a squad.
     Add {

@@ -213,8 +213,14 @@ pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> 
             };
             Ok(Report::text(text, json!({"host": name, "done": done})))
         }
-        Some(HostCommand::InService { name, why }) => told(deck.host_service(&name, true, &why).await?),
-        Some(HostCommand::OutOfService { name, why }) => told(deck.host_service(&name, false, &why).await?),
+        Some(HostCommand::InService { name, why, named }) => {
+            super::named_or_stopped(deck, format!("{name} in service?"), &deck.touched_by_proc(&name, "").await, &named).await?;
+            told(deck.host_service(&name, true, &why).await?)
+        }
+        Some(HostCommand::OutOfService { name, why, named }) => {
+            super::named_or_stopped(deck, format!("{name} out of service?"), &deck.touched_by_proc(&name, "").await, &named).await?;
+            told(deck.host_service(&name, false, &why).await?)
+        }
         Some(HostCommand::Add { name, squad, like, why }) => {
             let (squad, like) = (squad.unwrap_or_default(), like.unwrap_or_default());
             told(deck.host_add(&name, &squad, &like, &why).await?)

@@ -179,7 +179,6 @@ fn undone() -> Look {
         active: false,
         protect: false,
         supervisor: Default::default(),
-        protect: false,
     }];
     look.hosts.append(&mut hosts);
     let gone = Deleted {
