@@ -37,6 +37,20 @@ pub async fn run(cli: cli::args::Cli, outside: deck::Outside) -> u8 {
             Err(fault) => Err(fault),
         },
         Some(cli::args::Command::Demo(demo)) if !demo.headless && !demo.down => cli::demo_up(cli.home.as_deref(), outside).await,
+        Some(cli::args::Command::Keys { markdown }) => {
+            let text = if *markdown { console::reference::keys_markdown() } else { console::reference::keys() };
+            return cli::tell(text.clone(), text.into(), cli.output);
+        }
+        Some(cli::args::Command::Themes { svg }) => {
+            if *svg {
+                return match console::reference::svg() {
+                    Ok(picture) => cli::tell(picture.clone(), picture.into(), cli.output),
+                    Err(fault) => cli::say(&fault),
+                };
+            }
+            let names = console::theme::names(theme_dir().as_deref());
+            return cli::tell(names.join("\n") + "\n", names.into(), cli.output);
+        }
         Some(_) => return cli::run(cli, outside).await,
     };
     let (code, demo) = match opened {
@@ -53,6 +67,11 @@ pub async fn run(cli: cli::args::Cli, outside: deck::Outside) -> u8 {
     }
 }
 
+/// Where this user keeps themes of his own.
+fn theme_dir() -> Option<std::path::PathBuf> {
+    directories::ProjectDirs::from("", "", "swarmdeck").map(|dirs| dirs.config_dir().join("themes"))
+}
+
 /// The console on a deck; dispatches under way when it is left are finished without a screen (DESIGN part 4, hang-up).
 /// Answers with the exit code, and whether the operator wants the demo.
 async fn on_screen(deck: deck::Deck, theme: Option<String>, questions: console::Questions) -> (u8, bool) {
@@ -61,7 +80,8 @@ async fn on_screen(deck: deck::Deck, theme: Option<String>, questions: console::
     }
     let options = console::Options {
         theme: theme.or_else(|| deck.home.config.theme.clone()).unwrap_or_default(),
-        theme_dir: directories::ProjectDirs::from("", "", "swarmdeck").map(|dirs| dirs.config_dir().join("themes")),
+        theme_dir: theme_dir(),
+        band: deck.home.config.colour,
         first_screen: None,
     };
     let ended = match console::run(std::sync::Arc::new(deck.clone()), options, questions).await {

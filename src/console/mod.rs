@@ -7,6 +7,7 @@ pub mod keys;
 pub mod msg;
 mod over_deck;
 pub mod port;
+pub mod reference;
 pub mod rows;
 pub mod run;
 pub mod state;

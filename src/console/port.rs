@@ -29,7 +29,7 @@ pub trait Port: std::marker::Send + Sync {
     fn changes(&self) -> watch::Receiver<u64>;
     /// Observes every host now (`^r`).
     async fn refresh(&self) -> Result<()>;
-    /// Why a swarm, proc, host or dispatch is as it is, as lines; nothing for other things.
+    /// Why something is as it is, as lines; nothing for what has no why.
     async fn why(&self, target: Target) -> Result<Vec<String>>;
 
     /// Resolves, builds, releases and plans; nothing on a host changes. Build lines go to `progress`.
@@ -58,6 +58,11 @@ pub trait Port: std::marker::Send + Sync {
     async fn tell(&self, dispatch: &str, word: &Word) -> Said;
     /// Stops at the next step every dispatch that this process carries, resumable (`q`, then stop).
     async fn interrupt(&self) -> Said;
+
+    /// Lifts that the fleet is read-only, in this console alone, for so long.
+    async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said;
+    /// Looks only again.
+    async fn read_only_again(&self) -> Said;
 
     /// `start`, `stop`, `restart` or `destroy` of one proc.
     async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said;

@@ -47,6 +47,7 @@ pub mod undo;
 pub mod verbs;
 pub mod wave;
 pub mod why;
+mod writing;
 
 #[cfg(test)]
 mod past_tests;
@@ -74,6 +75,7 @@ use crate::hosts::Pool;
 use crate::model::release::Release;
 use crate::model::secret::Secrets;
 use crate::model::world::World;
+use crate::model::writing::Writing;
 use crate::model::{Fault, Result};
 use crate::store::{HolderLock, Store};
 use look::Look;
@@ -148,8 +150,12 @@ pub struct Inner {
     /// Whether this process asks the hosts for all consoles of the home, and whether some read what it sees.
     observes: AtomicBool,
     read_by_others: AtomicBool,
+    /// When what the store keeps of each host was seen, by host id, ms since the epoch; as this process last read or wrote it.
+    kept_at: Mutex<BTreeMap<String, i64>>,
     /// What was written down when the look was last made.
     known: Mutex<Arc<Catalog>>,
+    /// Whether it was lifted here that the fleet is read-only.
+    lifted: Mutex<Writing>,
 }
 
 impl Deck {
@@ -198,7 +204,9 @@ impl Deck {
             view: watch::channel(Default::default()).0,
             observes: AtomicBool::new(false),
             read_by_others: AtomicBool::new(false),
+            kept_at: Mutex::default(),
             known: Mutex::default(),
+            lifted: Mutex::new(Writing::ReadOnly),
         };
         Ok(Deck(Arc::new(inner)))
     }

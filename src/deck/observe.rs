@@ -49,22 +49,29 @@ impl Deck {
 
     /// Asks these hosts and pools now; what is news is written down.
     pub(super) async fn look_at(&self, catalog: &Catalog, hosts: &[Host], pools: &BTreeSet<(String, String)>) -> Result<World> {
-        let kept = self.store.seen().await?;
         let before = self.last_world().await;
         let (seen, pools) = tokio::join!(self.ask_hosts(catalog, hosts), self.ask_pools(catalog, pools));
         let mut world = (*self.last_world().await).clone();
         let known: BTreeSet<String> = catalog.hosts()?.into_iter().map(|host| host.name).collect();
         world.hosts.retain(|name, _| known.contains(name));
         let seen = seen?;
-        let kept_of = |host: &HostSeen| kept.iter().find(|kept| kept.id == host.id);
         // Who only reads what this process sees must not see it too old.
         let kept_for = if self.read_by_others.load(std::sync::atomic::Ordering::Relaxed) { READ_FOR } else { KEPT_FOR };
-        let news: Vec<HostSeen> =
-            seen.iter().filter(|host| is_news(before.hosts.get(&host.name), kept_of(host), host, kept_for)).cloned().collect();
+        // What is kept is read only where it may have to be written anew: most looks bring no news.
+        let as_before = |host: &HostSeen| {
+            let fresh = locked(&self.kept_at).get(&host.id).is_some_and(|kept_ms| host.asked_ms - kept_ms < kept_for);
+            fresh && before.hosts.get(&host.name).is_some_and(|before| still(before) == still(host))
+        };
+        let quiet = seen.iter().all(as_before);
+        let kept = if quiet { Vec::new() } else { self.store.seen().await? };
+        let kept_of = |host: &HostSeen| kept.iter().find(|kept| kept.id == host.id);
+        let is_news = |host: &&HostSeen| !quiet && is_news(before.hosts.get(&host.name), kept_of(host), host, kept_for);
+        let news: Vec<HostSeen> = seen.iter().filter(is_news).cloned().collect();
         let writes = self.store.look_only().is_none();
         if !news.is_empty() && writes {
             self.store.put_seen(&news).await?;
         }
+        locked(&self.kept_at).extend(kept.iter().chain(&news).map(|host| (host.id.clone(), host.asked_ms)));
         let looks: Vec<_> = seen.iter().map(|host| (before.hosts.get(&host.name).or_else(|| kept_of(host)), host)).collect();
         self.note_lives(catalog, &looks).await;
         for host in news.iter().filter(|_| writes) {

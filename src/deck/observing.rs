@@ -68,13 +68,22 @@ impl Deck {
 
     async fn look_again_and_again(&self) {
         let (mut all_at, mut asked) = (None::<Instant>, true);
-        let mut view = self.view.subscribe();
+        let (mut view, mut changes) = (self.view.subscribe(), self.store.changes());
+        // What the other consoles show; and whether the store changed since that, or what was written down, was read.
+        let (mut readers, mut old_readers, mut old_catalog) = (Vec::new(), true, true);
         // What ends by the clock alone (a hold) is seen then.
         let mut rounds = 0u32;
         loop {
             let all = asked || all_at.is_none_or(|at| at.elapsed() >= OTHERS);
+            if changes.noticed() {
+                (old_readers, old_catalog) = (true, true);
+            }
             // A process without a screen makes no look that would read it.
-            if all && let Ok(catalog) = self.catalog().await {
+            if all
+                && (asked || old_catalog)
+                && let Ok(catalog) = self.catalog().await
+            {
+                old_catalog = false;
                 *locked(&self.known) = Arc::new(catalog);
             }
             let catalog = locked(&self.known).clone();
@@ -82,7 +91,10 @@ impl Deck {
                 all_at = Some(Instant::now());
                 self.observe_known(&catalog).await
             } else {
-                self.observe_view(&catalog).await
+                if old_readers && let Ok(known) = self.readers().await {
+                    (readers, old_readers) = (known, false);
+                }
+                self.observe_view(&catalog, &readers).await
             };
             rounds = rounds.wrapping_add(1);
             match same {
@@ -97,19 +109,25 @@ impl Deck {
         }
     }
 
+    /// What the other consoles of the home show, by their holders.
+    async fn readers(&self) -> Result<Vec<(String, BTreeSet<String>)>> {
+        let all = self.store.all_kept::<BTreeSet<String>>(VIEW).await?;
+        Ok(all.into_iter().map(|(holder, _, theirs)| (holder, theirs)).collect())
+    }
+
     /// Asks the hosts that somebody has on his screen.
-    async fn observe_view(&self, catalog: &Catalog) -> Result<bool> {
+    async fn observe_view(&self, catalog: &Catalog, readers: &[(String, BTreeSet<String>)]) -> Result<bool> {
         let mut view = self.view.borrow().clone();
-        let mut readers = false;
-        for (holder, _, theirs) in self.store.all_kept::<BTreeSet<String>>(VIEW).await? {
-            if HolderLock::look(&self.home, &holder) == Liveness::Alive {
-                readers = true;
-                view.extend(theirs);
+        let mut read = false;
+        for (holder, theirs) in readers {
+            if HolderLock::look(&self.home, holder) == Liveness::Alive {
+                read = true;
+                view.extend(theirs.iter().cloned());
             } else {
-                self.store.forget(VIEW, &holder).await?;
+                self.store.forget(VIEW, holder).await?;
             }
         }
-        self.read_by_others.store(readers, std::sync::atomic::Ordering::Relaxed);
+        self.read_by_others.store(read, std::sync::atomic::Ordering::Relaxed);
         if view.is_empty() {
             return Ok(true);
         }

@@ -1,7 +1,7 @@
 //! The wake-up when the store changed, whoever changed it; what changed is read from the store itself.
 
 use super::{Store, get};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// Waits for changes of the store. Ends its watching when dropped.
@@ -18,10 +18,19 @@ impl Changes {
             std::future::pending::<()>().await;
         }
     }
+
+    /// Whether it changed since the last call, as far as was noticed by now: up to [`POLL`] late.
+    pub fn noticed(&mut self) -> bool {
+        let news = self.seen.has_changed().unwrap_or(true);
+        self.seen.mark_unchanged();
+        news
+    }
 }
 
-/// How often SQLite's counter is read; the statement takes some 70 microseconds.
+/// How often SQLite is asked.
 const POLL: Duration = Duration::from_millis(250);
+/// After so many times its counter is read even where no file of it was written: 4 s.
+const ANYWAY: u32 = 16;
 
 impl Store {
     /// Starts watching: `data_version` on SQLite, LISTEN on PostgreSQL.
@@ -62,15 +71,31 @@ impl Store {
     async fn poll(&self, tell: &watch::Sender<u64>) -> Result<(), sqlx::Error> {
         // A connection of its own: the counter only tells of commits by others.
         let mut connection = self.pool.acquire().await?.detach();
-        let mut last = -1;
+        let (mut last, mut log, mut written, mut rounds) = (-1, None, true, 0u32);
         loop {
-            let row = sqlx::query("PRAGMA data_version").fetch_one(&mut connection).await?;
-            let version: i64 = get(&row, 0).unwrap_or(last);
-            if version != last {
-                last = version;
-                tell.send_modify(|count| *count += 1);
+            // The counter costs a statement in a thread of its own, the log's size and time one call; each commit writes to the log. Where it
+            // was written the counter is read now and the next time: two commits may bear the same time.
+            let now = self.log();
+            let before = std::mem::replace(&mut written, now.is_none() || now != log);
+            log = now;
+            if written || before || rounds.is_multiple_of(ANYWAY) {
+                let row = sqlx::query("PRAGMA data_version").fetch_one(&mut connection).await?;
+                let version: i64 = get(&row, 0).unwrap_or(last);
+                if version != last {
+                    last = version;
+                    tell.send_modify(|count| *count += 1);
+                }
             }
+            rounds = rounds.wrapping_add(1);
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Size and time of SQLite's write-ahead log; none where there is none.
+    fn log(&self) -> Option<(u64, SystemTime)> {
+        let mut path = self.file()?.as_os_str().to_owned();
+        path.push("-wal");
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.len(), meta.modified().ok()?))
     }
 }

@@ -119,6 +119,11 @@ impl Filter {
         self.words.iter().any(|(_, word)| matches!(word, Word::Text(_) | Word::Fuzzy(_)))
     }
 
+    /// Whether it asks for more of a row than its text.
+    pub fn needs_facts(&self) -> bool {
+        self.words.iter().any(|(_, word)| !matches!(word, Word::Text(_) | Word::Fuzzy(_)))
+    }
+
     /// Whether the row stays.
     pub fn keeps(&mut self, facts: &Facts<'_>) -> bool {
         let small = &mut self.small;

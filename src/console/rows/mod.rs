@@ -14,5 +14,6 @@ mod viewed;
 pub use cells::{Cells, cells, proc_glyph};
 pub use columns::{Column, chosen, columns, fit};
 pub use filter::Filter;
-pub use order::order;
+pub use order::{Ordered, order};
+pub use procs::Prepared;
 pub use viewed::in_view;

@@ -4,6 +4,10 @@ use std::cmp::Ordering;
 
 /// Compares without making anything: runs of digits as numbers, all else by small letters.
 pub fn natural(one: &str, other: &str) -> Ordering {
+    // Thousands of procs have the same version.
+    if one == other {
+        return Ordering::Equal;
+    }
     let (mut a, mut b) = (one.bytes().peekable(), other.bytes().peekable());
     loop {
         match (a.peek().copied(), b.peek().copied()) {

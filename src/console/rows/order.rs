@@ -4,18 +4,32 @@ use super::cells::{Cell, TROUBLE, cells, swarm_rank};
 use super::filter::Filter;
 use super::natural::natural;
 use super::{find, procs, tree};
-use crate::console::state::{Kind, Pane, RowId, Scope, Sort};
+use crate::console::state::{Kind, Order, Pane, RowId, Scope, Sort};
 use crate::deck::look::{Look, Target};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// The rows of a pane, and how many there are without its filter.
-pub fn order(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
-    match pane.kind {
-        Kind::Procs => return procs::order(look, now_ms, pane),
-        Kind::Tree => return tree::order(look, now_ms, pane),
-        _ => {}
+/// The rows of a pane.
+#[derive(Debug, Default)]
+pub struct Ordered {
+    pub rows: Order,
+    /// How many there are without its filter.
+    pub total: usize,
+    /// For the next key of a filter: the pane keeps it.
+    pub prepared: Option<Arc<procs::Prepared>>,
+}
+
+/// The rows of a pane in their order.
+pub fn order(look: &Look, now_ms: i64, pane: &Pane) -> Ordered {
+    if pane.kind == Kind::Procs {
+        return procs::order(look, now_ms, pane);
     }
+    let (rows, total) = if pane.kind == Kind::Tree { tree::order(look, now_ms, pane) } else { listed(look, now_ms, pane) };
+    Ordered { rows: rows.into(), total, prepared: None }
+}
+
+fn listed(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
     let all = members(look, pane.kind, &pane.scope);
     let total = match pane.kind {
         Kind::Hosts => all.iter().filter(|(target, _)| matches!(target, Target::Host(_))).count(),

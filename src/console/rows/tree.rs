@@ -48,7 +48,7 @@ pub fn order(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
             rows.extend(below.into_iter().map(|target| (target, 0)));
         }
     }
-    let strangers: Vec<&Proc> = look.world.procs().filter(|proc| !is_owned(look, proc)).collect();
+    let strangers: Vec<&Proc> = look.world.procs().filter(|proc| !names.own(proc)).collect();
     let shown: Vec<&&Proc> =
         strangers.iter().filter(|proc| plain || procs::passes(look, &names, proc, &mut filter, pane.trouble_only)).collect();
     if !shown.is_empty() {

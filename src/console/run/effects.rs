@@ -168,6 +168,8 @@ impl Runner {
                     }
                 });
             }
+            Effect::Writing { for_ms: 0, .. } => self.task(None, async move { Msg::Said(port.read_only_again().await) }),
+            Effect::Writing { for_ms, why } => self.task(None, async move { Msg::Said(port.lift_read_only(for_ms, &why).await) }),
             // Those that answer with one line.
             effect @ (Effect::Hold { .. }
             | Effect::Lift { .. }

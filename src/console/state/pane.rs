@@ -1,5 +1,7 @@
 //! A list of rows: which objects, in what order, and where the cursor is; all by id.
 
+use super::order::Order;
+use crate::console::rows::Prepared;
 use crate::deck::look::Target;
 use crate::deck::past::VersionLook;
 use std::collections::BTreeSet;
@@ -167,7 +169,9 @@ pub enum Sort {
 pub struct Pane {
     pub kind: Kind,
     pub scope: Scope,
-    pub order: Vec<RowId>,
+    pub order: Order,
+    /// What a filter of procs is asked of, until what is known changes.
+    pub prepared: Option<Arc<Prepared>>,
     /// How many there are without the filter.
     pub total: usize,
     pub cursor: RowId,
@@ -193,7 +197,8 @@ impl Pane {
         Pane {
             kind,
             scope,
-            order: Vec::new(),
+            order: Order::default(),
+            prepared: None,
             total: 0,
             cursor: NOWHERE,
             row: 0,
@@ -232,7 +237,7 @@ impl Pane {
     pub fn at(&self) -> Option<usize> {
         match self.order.get(self.row) {
             Some(id) if *id == self.cursor => Some(self.row),
-            _ => self.order.iter().position(|id| *id == self.cursor),
+            _ => self.order.position(&self.cursor),
         }
     }
 
@@ -254,11 +259,11 @@ impl Pane {
     }
 
     /// Takes a new order; the cursor stays on its object, and goes to the first row only if it never was on any.
-    pub fn take(&mut self, order: Vec<RowId>, total: usize) {
+    pub fn take(&mut self, order: Order, total: usize) {
         self.order = order;
         self.total = total;
         self.stale = false;
-        if let Some(row) = self.order.iter().position(|id| *id == self.cursor) {
+        if let Some(row) = self.order.position(&self.cursor) {
             self.row = row;
         } else if self.cursor == NOWHERE {
             self.put(0);

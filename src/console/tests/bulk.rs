@@ -177,6 +177,7 @@ fn undone() -> Look {
         root: "/apps".into(),
         ports: Default::default(),
         active: false,
+        protect: false,
         supervisor: Default::default(),
     }];
     look.hosts.append(&mut hosts);

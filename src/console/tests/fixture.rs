@@ -313,8 +313,7 @@ pub fn look() -> Look {
         now_ms: NOW,
         fleet: "PROD-EU".into(),
         who: "op1@jump1".into(),
-        can_write: true,
-        squads: vec![Squad { id: None, name: "web".into(), defaults: HostKeys::default(), hosts: squad_hosts }],
+        squads: vec![Squad { id: None, name: "web".into(), defaults: HostKeys::default(), hosts: squad_hosts, protect: false }],
         hosts: Vec::new(),
         world: Arc::new(World { hosts, pools: vec![pool()] }),
         strays: strays(),
@@ -347,12 +346,12 @@ pub fn look() -> Look {
         lists: Arc::new(lists()),
         builds: vec![build("b1", BuildStatus::Success, ""), build("b2", BuildStatus::Failed, "compile: exit 1")],
         dispatches: vec![dispatch()],
-        events: vec![
+        events: Arc::new(vec![
             event(1204, 0, "op2", "shop-prod-web@web", "dispatch 412: web01 in pool, 5001 draining"),
             event(1203, 36_000, "", "shop-eu-web", "web07 :5002 died, exit 1, third time in 2m"),
             event(1202, 251_000, "", "web03", "unreachable: connect timed out after 10s"),
             event(1201, 1_349_000, "ci", "mail-prod-web", "ingredient db saved: 1 key; 7 swarms not live yet"),
-        ],
+        ]),
         last_event: 1204,
         needs: vec![
             need(

@@ -125,7 +125,7 @@ fn a_command_is_run_only_behind_its_question_and_a_shell_only_where_it_may_write
     press(&mut state, "esc 4");
     assert!(matches!(press(&mut state, "s").as_slice(), [Effect::Shell { target: Target::Proc(..) }]));
     let mut looks = (*state.look).clone();
-    looks.can_write = false;
+    looks.writing = crate::model::writing::Writing::ReadOnly;
     update(&mut state, Msg::Look(std::sync::Arc::new(looks)));
     assert_eq!(press(&mut state, "s"), []);
 }
@@ -141,7 +141,7 @@ fn what_goes_wrong_rings_once_and_the_first_look_is_history() {
         ..Default::default()
     };
     look.last_event = event.seq;
-    look.events.insert(0, event);
+    std::sync::Arc::make_mut(&mut look.events).insert(0, event);
     let look = std::sync::Arc::new(look);
     assert_eq!(update(&mut state, Msg::Look(look.clone())), [Effect::Bell]);
     assert_eq!(update(&mut state, Msg::Look(look)), []);

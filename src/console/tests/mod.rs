@@ -3,9 +3,12 @@
 mod bulk;
 mod fake;
 pub mod fixture;
-mod frames;
+mod forms;
+pub mod frames;
+mod guard;
 mod logs;
 mod random;
+mod readme;
 mod seeing;
 mod speed;
 mod terminal;

@@ -1,6 +1,7 @@
 //! Sizes from nothing to huge, and keys at random: no panic, and nothing changes without a confirm that was seen.
 
 use super::fixture::{NOW, frame, look, plan, state, versions};
+use super::frames::screens;
 use crate::console::effect::Effect;
 use crate::console::keys::{BINDINGS, parse_key};
 use crate::console::msg::Msg;
@@ -121,11 +122,21 @@ struct Played {
     parser: Parser,
     clock: Instant,
     changes: usize,
+    /// Whether all of the fleet is protected: nobody types its name by chance.
+    protected: bool,
 }
 
 impl Played {
     fn new(seed: u64) -> Played {
-        Played { seed, dice: Dice(seed), state: state(80, 24), parser: Parser::new(LOCAL), clock: Instant::now(), changes: 0 }
+        Played {
+            seed,
+            dice: Dice(seed),
+            state: state(80, 24),
+            parser: Parser::new(LOCAL),
+            clock: Instant::now(),
+            changes: 0,
+            protected: false,
+        }
     }
 
     fn wait(&mut self, ms: usize) {
@@ -152,6 +163,9 @@ impl Played {
         let effects = update(&mut self.state, msg);
         for effect in effects.iter().filter(|effect| effect.changes_something()) {
             assert!(seen && is_key, "seed {}, {typed:?}: {effect:?} without a confirm that was seen", self.seed);
+            let runs = matches!(effect, Effect::Execute { .. } | Effect::BeginWave(_));
+            let acts = runs || !crate::console::update::guard::touched(&self.state, effect).is_empty();
+            assert!(!self.protected || !acts, "seed {}, {typed:?}: {effect:?} without the fleet's name", self.seed);
             self.changes += 1;
         }
         answer(&mut self.state, &effects);
@@ -166,6 +180,7 @@ impl Played {
             moved.swarms.truncate(5);
         }
         moved.version = number as u64;
+        moved.protection = self.state.look.protection.clone();
         let was = self.state.pane().map(|pane| pane.cursor.clone());
         update(&mut self.state, Msg::Look(Arc::new(moved)));
         let is = self.state.pane().map(|pane| pane.cursor.clone());
@@ -235,6 +250,21 @@ fn keys_at_random_change_nothing_without_a_confirm() {
 }
 
 #[test]
+fn keys_at_random_change_nothing_that_runs_in_a_protected_fleet() {
+    let each = 5_000;
+    let play = |seed: u64| {
+        let mut played = Played::new(seed * 6_151 + 3);
+        let mut fleet = look();
+        std::sync::Arc::make_mut(&mut fleet.protection).fleet("PROD-EU");
+        update(&mut played.state, Msg::Look(Arc::new(fleet)));
+        played.protected = true;
+        played.play(each, true)
+    };
+    let changes: usize = (0..(how_many() / 2).div_ceil(each) as u64).map(play).sum();
+    assert!(changes > 0, "what is only written down needs no name");
+}
+
+#[test]
 fn what_was_never_painted_is_never_confirmed() {
     let each = 5_000;
     let seeds = 0..(how_many() / 3).div_ceil(each) as u64;
@@ -273,9 +303,18 @@ fn a_question_that_came_while_a_frame_was_on_its_way_is_not_drawn_by_it() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn no_size_and_no_state_panics(width in 1u16..300, height in 1u16..100, rolls in prop::collection::vec(0usize..10_000, 0..30)) {
+    fn no_size_and_no_state_panics(
+        width in 1u16..=300,
+        height in 1u16..=100,
+        screen in 0..screens().len(),
+        rolls in prop::collection::vec(0usize..10_000, 0..30),
+    ) {
         let keys = keys();
-        let mut state = state(width, height);
+        // The way to the screen needs room to be shown; then it becomes as small, or as large.
+        let mut state = state(80, 24);
+        screens()[screen].1(&mut state);
+        update(&mut state, Msg::Resize(width, height));
+        frame(&state, Depth::True);
         for roll in rolls {
             let now_ms = state.now_ms;
             update(&mut state, Msg::Painted { now_ms });

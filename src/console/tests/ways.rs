@@ -86,17 +86,18 @@ fn a_pool_is_repaired_and_a_node_taken_out_only_behind_the_plan_that_is_shown() 
 fn rows_hold_still_for_a_second_after_a_key() {
     let mut state = state(80, 24);
     press(&mut state, "2 j j");
-    let before: Vec<_> = state.pane().unwrap().order.clone();
+    let rows = |state: &State| state.pane().unwrap().order.iter().cloned().collect::<Vec<_>>();
+    let before = rows(&state);
     let pointed = state.pointed();
     let mut other = look();
     other.swarms[7].state = crate::deck::look::SwarmState::Failing;
     other.swarms.remove(0);
     update(&mut state, Msg::Look(Arc::new(other)));
-    assert_eq!(state.pane().unwrap().order, before[1..], "what is gone goes, nothing else moves");
+    assert_eq!(rows(&state), before[1..], "what is gone goes, nothing else moves");
     assert_eq!(state.pointed(), pointed);
     let now_ms = state.now_ms + 1001;
     update(&mut state, Msg::Tick { now_ms });
-    assert_eq!(state.pane().unwrap().order[0].0, Target::Swarm("s-api-prod-web".into()));
+    assert_eq!(rows(&state)[0].0, Target::Swarm("s-api-prod-web".into()));
     assert_eq!(state.pointed(), pointed, "the cursor is on its object still");
 }
 
@@ -288,7 +289,7 @@ fn read_only_looks_and_says_so_before_any_change() {
     for keys in [". d", ". b", ". =", ". g", "4 . r", "4 . !", "6 . x", "3 j . p"] {
         let mut state = state(80, 24);
         let mut other = look();
-        other.can_write = false;
+        other.writing = crate::model::writing::Writing::Never("a newer swarmdeck wrote this store".into());
         update(&mut state, Msg::Look(Arc::new(other)));
         press(&mut state, "2");
         let effects = press(&mut state, keys);
@@ -327,7 +328,7 @@ fn latest_shows_the_latest_while_nobody_moves_in_it() {
     let mut newest = other.events[0].clone();
     newest.seq += 1;
     newest.what = "the very newest".into();
-    other.events.insert(0, newest);
+    Arc::make_mut(&mut other.events).insert(0, newest);
     let now_ms = state.now_ms + 5_000;
     update(&mut state, Msg::Tick { now_ms });
     update(&mut state, Msg::Look(Arc::new(other)));

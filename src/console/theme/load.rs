@@ -66,6 +66,16 @@ pub fn load(name: &str, user_dir: Option<&Path>, depth: Depth) -> Result<Theme> 
     resolve(name, &whole(name, user_dir)?, depth)
 }
 
+/// The ground that a theme is made for, and the colour of plain text on it: white on black where it names neither.
+///
+/// # Errors
+/// No such embedded theme.
+pub fn paper(name: &str) -> Result<(Color, Color)> {
+    let file = whole(name, None)?;
+    let color = |name: &str, other: Color| file.palette.get(name).and_then(|value| value.parse().ok()).unwrap_or(other);
+    Ok((color("ground", Color::Black), color("ink", Color::Gray)))
+}
+
 /// The text of a theme. One that the user wrote over an embedded one of the same name may extend that.
 fn text_of(name: &str, user_dir: Option<&Path>, embedded: bool) -> Result<String> {
     let plain = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');

@@ -116,7 +116,10 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Why => {
             text(state, TextKind::Why);
             let target = state.pointed();
-            if matches!(target, Target::Swarm(_) | Target::Proc(..) | Target::Host(_) | Target::Dispatch(_)) {
+            if matches!(
+                target,
+                Target::Swarm(_) | Target::Proc(..) | Target::Host(_) | Target::Dispatch(_) | Target::Balancer(_) | Target::Pool(..)
+            ) {
                 // What is known here is shown at once; what the hosts say takes its place.
                 state.why = None;
                 return vec![Effect::Why { target }];

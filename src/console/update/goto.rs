@@ -122,8 +122,8 @@ fn describe(state: &mut State, target: &Target) {
 /// A list over what is shown.
 pub fn list(state: &mut State, title: String, kind: Kind, scope: Scope) {
     let mut pane = Pane::new(kind, scope);
-    let (order, total) = crate::console::rows::order(&state.look, state.now_ms, &pane);
-    pane.take(order, total);
+    let found = crate::console::rows::order(&state.look, state.now_ms, &pane);
+    pane.take(found.rows, found.total);
     state.range = None;
     state.layers.push(Layer::List { title, pane: Box::new(pane) });
 }
@@ -185,7 +185,7 @@ pub fn last_life(state: &mut State, target: &Target) -> Vec<Effect> {
     let proc = match target {
         Target::Swarm(id) => {
             let pane = Pane::new(Kind::Procs, Scope::Swarm(id.clone()));
-            crate::console::rows::order(&state.look, state.now_ms, &pane).0.first().map(|(proc, _)| proc.clone())
+            crate::console::rows::order(&state.look, state.now_ms, &pane).rows.get(0).map(|(proc, _)| proc.clone())
         }
         other => Some(other.clone()),
     };

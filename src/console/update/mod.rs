@@ -8,6 +8,7 @@ mod confirm;
 mod drawn;
 pub(super) mod edit;
 mod goto;
+pub(super) mod guard;
 mod holding;
 mod leaving;
 mod log;
@@ -85,7 +86,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             let rings = told > 0 && look.events.iter().take_while(|event| event.seq > told).any(|event| event.alert().is_some());
             state.look = look;
             for pane in settle::panes_mut(state) {
-                pane.stale = true;
+                (pane.stale, pane.prepared) = (true, None);
             }
             let mut effects = edit::looked(state);
             if rings {
@@ -178,6 +179,16 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Some(Layer::Columns(_)) => return views::columns_key(state, key),
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => {
             if let Some(effects) = plan::why_key(state, key) {
+                return effects;
+            }
+        }
+        Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Name => {
+            if let Some(effects) = plan::name_key(state, key) {
+                return effects;
+            }
+        }
+        Some(Layer::Confirm(question)) if question.protected.is_some() => {
+            if let Some(effects) = confirm::name_key(state, key) {
                 return effects;
             }
         }

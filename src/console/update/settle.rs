@@ -1,7 +1,7 @@
 //! After every message: rows get their order where they may move, and the windows follow the cursors.
 
 use crate::console::rows::order;
-use crate::console::state::{Layer, Pane, RowId, STILL_MS, Slot, State, Tab};
+use crate::console::state::{Layer, Order, Pane, RowId, STILL_MS, Slot, State, Tab};
 use crate::console::view::layout;
 use std::collections::HashSet;
 
@@ -32,14 +32,15 @@ pub fn settle(state: &mut State) {
     }
     let refresh = |pane: &mut Pane, height: usize| {
         if pane.stale || (pane.unordered && !still) {
-            let (fresh, total) = order(&look, now_ms, pane);
+            let fresh = order(&look, now_ms, pane);
+            pane.prepared = fresh.prepared;
             if still && !pane.order.is_empty() {
                 // What is gone goes, what is new comes at the end; nothing else moves before the rows may.
-                let kept = keep_places(&pane.order, fresh);
-                pane.take(kept, total);
+                let kept = keep_places(&pane.order, &fresh.rows);
+                pane.take(kept.into(), fresh.total);
                 pane.unordered = true;
             } else {
-                pane.take(fresh, total);
+                pane.take(fresh.rows, fresh.total);
                 pane.unordered = false;
             }
         }
@@ -77,7 +78,7 @@ pub fn settle(state: &mut State) {
     }
 }
 
-fn keep_places(old: &[RowId], fresh: Vec<RowId>) -> Vec<RowId> {
+fn keep_places(old: &Order, fresh: &Order) -> Vec<RowId> {
     let there: HashSet<&RowId> = fresh.iter().collect();
     let known: HashSet<&RowId> = old.iter().collect();
     let mut kept: Vec<RowId> = old.iter().filter(|id| there.contains(id)).cloned().collect();

@@ -7,6 +7,7 @@ use crate::console::state::{Ask, Asks, Confirm, Field, Layer, LogLayer, LogSourc
 use crate::deck::look::Target;
 use crate::deck::wave::{WaveGo, WaveOf, WavePlan, WaveRequest};
 use crate::model::hold::{Hold, HoldOn};
+use crate::model::protect::Touched;
 use crate::model::wave::AT_ONCE;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
@@ -101,8 +102,11 @@ pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePl
         }
     }
     // What lifts a hold is chosen, never answered by `y`.
-    let confirm =
-        Confirm { yes: held.is_empty(), ..Confirm::new(format!("{} {count} swarms as one wave?", capital(&doing)), lines, buttons) };
+    let mut touched = Touched::default();
+    planned.plans.iter().for_each(|plan| touched.and(plan.touched()));
+    let protected = state.look.protection.over(&touched).filter(|_| !buttons.is_empty()).cloned();
+    let title = format!("{} {count} swarms as one wave?", capital(&doing));
+    let confirm = Confirm { yes: held.is_empty(), protected, ..Confirm::new(title, lines, buttons) };
     verbs::confirm(state, confirm);
 }
 

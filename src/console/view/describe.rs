@@ -7,6 +7,7 @@ use crate::console::rows::text::{age, bytes, clock, date, or_dash, span};
 use crate::console::state::{State, TextKind};
 use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
+use crate::deck::why::of_look;
 use crate::model::record::StepState;
 use crate::model::stray::Stray;
 use crate::model::world::{HostState, PoolSeen, Proc};
@@ -89,6 +90,7 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (TextKind::Why, Target::Proc(host, name)) => find::proc(look, host, name).map(|proc| why_proc(look, proc)).unwrap_or_default(),
         (TextKind::Why, Target::Host(name)) => why_host(look, now, name),
         (TextKind::Why, Target::Dispatch(id)) => why_dispatch(look, id),
+        (TextKind::Why, other) if let Some(why) = of_look(look, other) => why.lines().iter().map(|text| answered(text)).collect(),
         (_, Target::Swarm(id)) => find::swarm(look, id).map(|swarm| swarm_lines(look, now, swarm)).unwrap_or_default(),
         (_, Target::Proc(host, name)) => find::proc(look, host, name).map(proc_lines).unwrap_or_default(),
         (_, Target::Host(name)) => host_lines(look, now, name),

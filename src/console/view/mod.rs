@@ -16,6 +16,7 @@ mod sheet;
 mod table;
 mod welcome;
 
+pub use overlay::help_lines;
 pub use pen::Pen;
 
 use super::state::{Layer, State, Tab};

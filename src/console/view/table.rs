@@ -118,12 +118,27 @@ pub fn rows(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focused: 
         let marked = state.marks.contains(&id.0);
         draw_row(pen, Rect { y, height: 1, ..area }, pane.kind, &placed, &row, marked);
         if focused && at == Some(number) {
-            pen.lay(Rect { y, height: 1, ..area }, Role::Selection);
+            pen.lay(Rect { y, height: 1, width: barred(&placed, inset, area.width), ..area }, Role::Selection);
             pen.text(area.x, y, 1, ">", Role::Selection);
             cursor = Some(Position::new(area.x, y));
         }
     }
     cursor
+}
+
+/// A list as wide as this is barred over its whole width where the cursor is.
+const BARRED_WHOLE: u16 = 120;
+/// In a wider one the bar ends with the last column that ends before this.
+const BARRED: u16 = 64;
+
+/// How many cells of the cursor's row the selection covers. When the list moves on by a row they are written twice, so on a wide screen,
+/// where a whole row is more than a slow line should carry, only the columns that say what the row is are covered.
+fn barred(placed: &[(usize, u16, u16)], inset: u16, width: u16) -> u16 {
+    if width <= BARRED_WHOLE {
+        return width;
+    }
+    let ends = placed.iter().map(|(_, x, wide)| inset + x + wide);
+    ends.clone().filter(|end| *end <= BARRED).max().or_else(|| ends.min()).unwrap_or(width)
 }
 
 fn draw_row(pen: &mut Pen<'_>, area: Rect, kind: Kind, placed: &[(usize, u16, u16)], row: &Cells, marked: bool) {

@@ -125,6 +125,21 @@ impl Deck {
         Ok((Why { kind: "balancer".into(), name: name.into(), verdict, ..Why::default() }, facts))
     }
 
+    pub(super) async fn of_pool(&self, catalog: &Catalog, balancer: &str, pool: &str) -> Result<(Why, Facts)> {
+        let mut facts = Facts { now_ms: self.now_ms(), ..Facts::default() };
+        self.add_balancer(catalog, balancer, Some(pool), &mut facts).await?;
+        let (kind, name) = ("pool".to_string(), format!("{pool}@{balancer}"));
+        let of = catalog
+            .swarms
+            .iter()
+            .find(|swarm| swarm.body.balancer.as_deref() == Some(balancer) && swarm.body.pool.as_deref() == Some(pool));
+        let of = of.map_or_else(|| "It is no swarm's any more.".into(), |swarm| format!("It is {}'s.", swarm.name));
+        let known = super::of_look(&self.look(), &crate::deck::look::Target::Pool(balancer.into(), pool.into()));
+        // What was seen of it speaks where asking it anew brings nothing against it.
+        let verdict = known.filter(|known| known.cause.is_none()).map_or(of, |known| known.verdict);
+        Ok((Why { kind, name, verdict, ..Why::default() }, facts))
+    }
+
     pub(super) async fn of_proc(&self, catalog: &Catalog, host: &str, name: &str) -> Result<(Why, Facts)> {
         let mut facts = Facts { now_ms: self.now_ms(), ..Facts::default() };
         let mut why = Why { kind: "proc".into(), name: format!("{host}:{name}"), ..Why::default() };

@@ -4,14 +4,17 @@ mod changed;
 pub mod facts;
 mod gather;
 mod kept;
+mod listed;
 mod refused;
 pub mod rules;
 mod sweep;
 mod text;
 
+pub use listed::of_look;
 pub use rules::{CATALOGUE, Cause};
 pub use sweep::Swept;
 
+use super::look::Target;
 use super::{Catalog, Deck};
 use crate::model::life::Life;
 use crate::model::{Fault, Result};
@@ -31,7 +34,7 @@ const ALSO: usize = 6;
 /// The answer.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Why {
-    /// swarm, proc, host, balancer or dispatch.
+    /// What kind of thing it is: swarm, proc, host, balancer, dispatch, app …
     pub kind: String,
     pub name: String,
     /// How it is, in one sentence.
@@ -54,22 +57,56 @@ enum Subject {
     /// Host and name.
     Proc(String, String),
     Dispatch(String),
+    /// Balancer and pool.
+    Pool(String, String),
+    /// Judged by what is known, without asking anybody.
+    Listed(Target),
 }
 
 impl Deck {
-    /// Why a swarm, proc (`NAME` or `HOST:NAME`), host, balancer or dispatch (by number) is as it is.
+    /// Why a swarm, proc (`NAME` or `HOST:NAME`), host, balancer, dispatch (by number) or anything else that lists show is as it is: by its
+    /// name, or as `app:NAME`, `pool:NAME@BALANCER` and so on where that is the name of several.
     ///
     /// # Errors
     /// Bad input for a name that nothing has; the store cannot be read. What cannot be reached is an answer, not a fault.
     pub async fn why(&self, name: &str) -> Result<Why> {
         let catalog = self.catalog().await?;
         let subject = self.named(&catalog, name).await?;
+        self.answer(&catalog, subject).await
+    }
+
+    /// Why what a face points at is as it is; none for what has no why.
+    ///
+    /// # Errors
+    /// It is not there any more; the store cannot be read.
+    pub async fn why_of(&self, target: &Target) -> Result<Option<Why>> {
+        let subject = match target.clone() {
+            Target::Swarm(id) => Subject::Swarm(id),
+            Target::Dispatch(id) => Subject::Dispatch(id),
+            Target::Host(name) => Subject::Host(name),
+            Target::Proc(host, name) => Subject::Proc(host, name),
+            Target::Balancer(name) => Subject::Balancer(name),
+            Target::Pool(balancer, pool) => Subject::Pool(balancer, pool),
+            other if of_look(&self.look(), &other).is_some() => Subject::Listed(other),
+            _ => return Ok(None),
+        };
+        let catalog = self.catalog().await?;
+        self.answer(&catalog, subject).await.map(Some)
+    }
+
+    async fn answer(&self, catalog: &Catalog, subject: Subject) -> Result<Why> {
         let (mut why, facts) = match &subject {
-            Subject::Swarm(id) => self.of_swarm(&catalog, id).await?,
-            Subject::Host(name) => self.of_host(&catalog, name).await?,
-            Subject::Balancer(name) => self.of_balancer(&catalog, name).await?,
-            Subject::Proc(host, name) => self.of_proc(&catalog, host, name).await?,
+            Subject::Swarm(id) => self.of_swarm(catalog, id).await?,
+            Subject::Host(name) => self.of_host(catalog, name).await?,
+            Subject::Balancer(name) => self.of_balancer(catalog, name).await?,
+            Subject::Proc(host, name) => self.of_proc(catalog, host, name).await?,
             Subject::Dispatch(id) => self.of_dispatch(id).await?,
+            Subject::Pool(balancer, pool) => self.of_pool(catalog, balancer, pool).await?,
+            Subject::Listed(target) => {
+                let found = of_look(&self.look(), target).ok_or_else(|| Fault::bad("it is not there any more"))?;
+                let (cause, also) = (found.cause.map(|cause| self.masked(cause)), found.also.into_iter());
+                return Ok(Why { cause, also: also.map(|cause| self.masked(cause)).collect(), ..found });
+            }
         };
         let mut causes = rules::judge(&facts).into_iter().map(|cause| self.masked(cause));
         why.cause = causes.next();
@@ -109,6 +146,16 @@ impl Deck {
         if catalog.balancer(name).is_ok() {
             return Ok(Subject::Balancer(name.into()));
         }
+        if catalog.hosts()?.iter().all(|host| !name.starts_with(&format!("{}:", host.name))) {
+            self.read_seen().await?;
+            self.make_look().await?;
+            if let Some(target) = listed::named(&self.look(), name) {
+                return Ok(match target {
+                    Target::Pool(balancer, pool) => Subject::Pool(balancer, pool),
+                    other => Subject::Listed(other),
+                });
+            }
+        }
         let mut places = self.places_of(catalog, name).await?;
         if places.len() > 1 {
             let all: Vec<String> = places.iter().map(|(host, name)| format!("{host}:{name}")).collect();
@@ -116,8 +163,8 @@ impl Deck {
         }
         match places.pop() {
             Some((host, name)) => Ok(Subject::Proc(host, name)),
-            None => Err(Fault::bad(format!("there is no swarm, proc, host, balancer or dispatch '{name}'"))
-                .next("swarmdeck get swarms, procs, hosts, balancers or dispatches")),
+            None => Err(Fault::bad(format!("there is no swarm, proc, host, balancer, dispatch or anything else that is called '{name}'"))
+                .next("swarmdeck get swarms, procs, hosts, balancers or dispatches; of another kind: KIND:NAME")),
         }
     }
 

@@ -30,14 +30,14 @@ pub struct Cause {
 }
 
 impl Cause {
-    fn new(id: &'static str, place: impl Into<String>, sentence: impl Into<String>) -> Cause {
+    pub(super) fn new(id: &'static str, place: impl Into<String>, sentence: impl Into<String>) -> Cause {
         Cause { id: id.into(), place: place.into(), sentence: sentence.into(), evidence: Vec::new(), next: String::new() }
     }
-    fn shows(mut self, evidence: impl IntoIterator<Item = impl Into<String>>) -> Cause {
+    pub(super) fn shows(mut self, evidence: impl IntoIterator<Item = impl Into<String>>) -> Cause {
         self.evidence.extend(evidence.into_iter().map(Into::into).filter(|line: &String| !line.trim().is_empty()));
         self
     }
-    fn next(mut self, next: impl Into<String>) -> Cause {
+    pub(super) fn next(mut self, next: impl Into<String>) -> Cause {
         self.next = next.into();
         self
     }
@@ -149,6 +149,11 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("node-out-of-reach", "the balancer cannot connect to a node"),
     ("pool-disagree", "the balancer's hosts disagree"),
     ("pool-unread", "the pool cannot be read"),
+    ("node-out", "a node was taken out and gets nothing new"),
+    ("out-of-place", "it is there and no swarm owns it"),
+    ("host-away", "a host of it does not answer, or not as it should"),
+    ("swarm-trouble", "a swarm that it belongs to is in trouble"),
+    ("not-live", "it was saved, and swarms that use it run without that"),
     ("cancelled", "an operator cancelled it"),
     ("interrupted", "the process that carried it ended, or was told to stop"),
     ("owed", "something is owed to a host that could not be reached"),
