@@ -346,6 +346,7 @@ impl Command {
             | Command::Apply { dry_run: true, .. }
             | Command::Plan(_)
             | Command::Holds
+            | Command::Undo
             | Command::Logs(_)
             | Command::Events { .. }
             | Command::Watch { .. }
@@ -365,6 +366,7 @@ impl Command {
             Command::Apply { .. }
             | Command::Export { .. }
             | Command::Delete { .. }
+            | Command::Note { .. }
             | Command::Edit(_)
             | Command::Dispatch(_)
             | Command::Wave { .. }

@@ -163,7 +163,7 @@ impl Played {
         let effects = update(&mut self.state, msg);
         for effect in effects.iter().filter(|effect| effect.changes_something()) {
             assert!(seen && is_key, "seed {}, {typed:?}: {effect:?} without a confirm that was seen", self.seed);
-            let runs = matches!(effect, Effect::Execute { .. } | Effect::BeginWave { .. });
+            let runs = matches!(effect, Effect::Execute { .. } | Effect::BeginWave(_));
             let acts = runs || !crate::console::update::guard::touched(&self.state, effect).is_empty();
             assert!(!self.protected || !acts, "seed {}, {typed:?}: {effect:?} without the fleet's name", self.seed);
             self.changes += 1;

@@ -14,8 +14,6 @@ pub fn touched(state: &State, effect: &Effect) -> Touched {
         Effect::Proc { host, name, .. } => proc(state, host, name, &mut touched),
         Effect::Procs { procs, .. } => procs.iter().for_each(|(host, name)| proc(state, host, name, &mut touched)),
         Effect::Bulk { acts, .. } => acts.iter().for_each(|(_, act)| touched.and(self::touched(state, act))),
-        // What is out of service is not placed on, and counts no more.
-        Effect::Service { host, .. } => touched.place(host),
         Effect::Host { verb, host, .. } if *verb != "check" => touched.place(host),
         Effect::Pool(plan) => {
             touched.balancers.insert(plan.balancer.clone());
