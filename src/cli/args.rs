@@ -356,6 +356,7 @@ impl Command {
             Command::Apply { .. }
             | Command::Export { .. }
             | Command::Delete { .. }
+            | Command::Note { .. }
             | Command::Edit(_)
             | Command::Dispatch(_)
             | Command::Wave { .. }
@@ -381,7 +382,6 @@ impl Command {
             | Command::Adopt { .. }
             | Command::Retire { .. }
             | Command::Ignore { .. }
-            | Command::Note { .. }
             | Command::Balancers { .. } => true,
         }
     }

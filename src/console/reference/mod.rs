@@ -25,7 +25,7 @@ pub fn keys_markdown() -> String {
             let _ = writeln!(out, "| {} | {} | {} |", place.title(), keys.join(" "), plain(binding.title));
         }
     }
-    out.push_str("\n| key | on | verb | danger | what | `swarmdeck …` |\n|---|---|---|---|---|---|\n");
+    out.push_str("\n| key | on | verb | danger | what | on the command line |\n|---|---|---|---|---|---|\n");
     for verb in VERBS {
         let key = if verb.typed().is_empty() { format!(":{}", verb.id) } else { verb.typed() };
         let (on, danger) = (verb.on.word(), verb.danger.word());

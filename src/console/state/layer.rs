@@ -279,13 +279,13 @@ pub struct Confirm {
     pub focus: usize,
     /// When its frame was written; none before.
     pub painted_ms: Option<i64>,
-    /// Whose name is typed before a button that changes something can be pressed.
-    pub protected: Option<Protected>,
-    pub name: Field,
     /// The first line shown, where they do not all fit.
     pub top: usize,
     /// Whether `y` presses the only other button; else it must be chosen.
     pub yes: bool,
+    /// Whose name is typed before a button that changes something can be pressed.
+    pub protected: Option<Protected>,
+    pub name: Field,
 }
 
 impl Button {
@@ -305,8 +305,8 @@ impl Confirm {
     pub fn new(title: impl Into<String>, lines: Vec<String>, others: Vec<Button>) -> Confirm {
         let mut buttons = vec![Button { label: "CANCEL".into(), effects: Vec::new(), log: None }];
         buttons.extend(others);
-        let (title, name) = (title.into(), Field::default());
-        Confirm { title, lines, buttons, focus: 0, painted_ms: None, protected: None, name, top: 0, yes: true }
+        let name = Field::default();
+        Confirm { title: title.into(), lines, buttons, focus: 0, painted_ms: None, top: 0, yes: true, protected: None, name }
     }
 }
 

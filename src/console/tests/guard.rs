@@ -125,7 +125,7 @@ fn waves_cancels_and_leaving_ask_for_the_most_protected_name() {
     press(&mut wave, "2 space space k");
     let effects = press(&mut wave, ". d enter");
     let Some(Effect::PlanWave { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
-    let planned = WavePlan { plans: vec![plan(), plan()], left_out: Vec::new(), ..WavePlan::default() };
+    let planned = WavePlan { plans: vec![plan(), plan()], ..WavePlan::default() };
     update(&mut wave, Msg::WavePlanned { ticket, why: String::new(), plan: Box::new(Ok(planned)) });
     assert_eq!(asked(&wave).as_deref(), Some("PROD-EU"));
     assert!(press(&mut wave, "y enter").is_empty());

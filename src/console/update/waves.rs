@@ -105,11 +105,8 @@ pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePl
     let mut touched = Touched::default();
     planned.plans.iter().for_each(|plan| touched.and(plan.touched()));
     let protected = state.look.protection.over(&touched).filter(|_| !buttons.is_empty()).cloned();
-    let confirm = Confirm {
-        yes: held.is_empty(),
-        protected,
-        ..Confirm::new(format!("{} {count} swarms as one wave?", capital(&doing)), lines, buttons)
-    };
+    let title = format!("{} {count} swarms as one wave?", capital(&doing));
+    let confirm = Confirm { yes: held.is_empty(), protected, ..Confirm::new(title, lines, buttons) };
     verbs::confirm(state, confirm);
 }
 

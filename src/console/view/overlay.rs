@@ -235,7 +235,7 @@ struct Stands {
     lines: Vec<String>,
     /// The buttons one under the other.
     stacked: bool,
-    /// Rows for buttons.
+    /// Rows for buttons, and for the name of what is protected.
     rows: u16,
 }
 
@@ -245,10 +245,10 @@ fn label(confirm: &Confirm, number: usize, text: &str) -> String {
 
 fn stands(width: u16, confirm: &Confirm) -> Stands {
     let wide = |text: &str| u16::try_from(shown(text).width()).unwrap_or(u16::MAX);
-    let labels = confirm.buttons.iter().enumerate().map(|(number, button)| wide(&label(confirm, number, &button.label)).saturating_add(2));
-    let buttons = labels.fold(0u16, u16::saturating_add);
     let mut said = confirm.lines.clone();
     said.extend(confirm.protected.iter().map(|by| format!("! {}: type {} to go on", by.line(), by.asked())));
+    let labels = confirm.buttons.iter().enumerate().map(|(number, button)| wide(&label(confirm, number, &button.label)).saturating_add(2));
+    let buttons = labels.fold(0u16, u16::saturating_add);
     let widest = said.iter().map(|line| wide(line)).max().unwrap_or(0);
     let width = buttons.max(widest).max(wide(&confirm.title).saturating_add(4)).min(width.saturating_sub(4));
     let lines: Vec<String> = said.iter().flat_map(|line| super::footer::wrap(line, usize::from(width.max(1)))).collect();
