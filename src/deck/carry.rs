@@ -183,6 +183,7 @@ impl Deck {
             return Err(Fault::refused(format!("dispatch {} has ended: {}", dispatch.number, dispatch.outcome.map_or("", Outcome::word))));
         }
         if paying {
+            rules::still_owes(&dispatch)?;
             rules::may_pay(&dispatch.swarm_id, &self.store.open_dispatches().await?)?;
         }
         let before: Snapshot = match (self.store.kept("pool before", &plan.id).await?, &plan.pool) {

@@ -78,7 +78,7 @@ pub async fn drive(
             return Ended { run, outcome, fault };
         }
         for effect in std::mem::take(&mut next.effects) {
-            start(effect, &hands, &run, &give_up, &failures, &mut tasks);
+            start(effect, &journal, &hands, &run, &give_up, &failures, &mut tasks);
         }
         tokio::select! {
             biased;
@@ -134,13 +134,15 @@ async fn settle(journal: &Arc<dyn Journal>, run: &mut Run, next: &Next) -> Resul
 
 fn start(
     effect: Effect,
+    journal: &Arc<dyn Journal>,
     hands: &Arc<dyn Hands>,
     run: &Run,
     give_up: &watch::Sender<bool>,
     failures: &BTreeMap<StepName, u32>,
     tasks: &mut JoinSet<(Event, StepName)>,
 ) {
-    let hands = Arc::clone(hands);
+    // Asked again after the pause: the process may have been stopped meanwhile, and its lease be another's.
+    let (journal, hands) = (Arc::clone(journal), Arc::clone(hands));
     match effect {
         Effect::GiveUp => drop(give_up.send_replace(true)),
         Effect::Do(name) => {
@@ -154,14 +156,22 @@ fn start(
                     () = tokio::time::sleep(pause) => {}
                     _ = give_up.wait_for(|gone| *gone) => {}
                 }
-                (answer(&name, hands.carry(&name, &lost, give_up).await), name)
+                let done = match journal.may_act() {
+                    Ok(()) => hands.carry(&name, &lost, give_up).await,
+                    Err(fault) => Err(fault),
+                };
+                (answer(&name, done), name)
             });
         }
         Effect::Undo(name) => {
             let (pause, lost) = (pause(failures, &name), run.lost_hosts());
             tasks.spawn(async move {
                 tokio::time::sleep(pause).await;
-                (answer(&name, hands.undo(&name, &lost).await), name)
+                let undone = match journal.may_act() {
+                    Ok(()) => hands.undo(&name, &lost).await,
+                    Err(fault) => Err(fault),
+                };
+                (answer(&name, undone), name)
             });
         }
     }

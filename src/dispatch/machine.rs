@@ -279,7 +279,8 @@ impl Run {
         self.in_flight.clear();
         self.stale.clear();
         if self.paying {
-            next.records.extend(self.steps.iter().filter(|step| !is_closed(step.state)).cloned());
+            // What is void since a later dispatch is written down too: it is not owed again when that one is undone.
+            next.records.extend(self.steps.iter().filter(|step| self.overtaken || !is_closed(step.state)).cloned());
         }
         if self.undoing || self.paying {
             return;

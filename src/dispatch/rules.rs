@@ -52,6 +52,14 @@ pub fn may_pay(swarm_id: &str, open: &[Dispatch]) -> Result<()> {
     Err(Fault::refused(format!("dispatch {} of {} has not ended", other.number, other.swarm)).next("its debts are paid after it"))
 }
 
+/// Refuses to pay twice; to be asked under the lease: another process may have paid since we looked.
+pub fn still_owes(dispatch: &Dispatch) -> Result<()> {
+    if dispatch.debts.is_empty() {
+        return Err(Fault::refused(format!("dispatch {} of {} owes nothing any more", dispatch.number, dispatch.swarm)));
+    }
+    Ok(())
+}
+
 /// Whether a later dispatch of the swarm (`all`: its dispatches) went on from what this one left.
 pub fn overtaken(dispatch: &Dispatch, all: &[Dispatch]) -> bool {
     let changed = |outcome| matches!(outcome, Some(Outcome::Done | Outcome::Failed));

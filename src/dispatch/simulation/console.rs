@@ -272,6 +272,7 @@ impl Sim {
             return Err(Fault::refused("it has ended"));
         }
         if paying {
+            rules::still_owes(&dispatch)?;
             rules::may_pay(&dispatch.swarm_id, &self.ask_store(console, false, |store| Ok(store.open_dispatches())).await?)?;
         }
         let before = match (&read.1, &plan.pool) {

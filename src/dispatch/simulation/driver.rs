@@ -98,14 +98,19 @@ impl Carrying {
             Effect::Undo(name) => (name, true),
         };
         let (pause, lost) = (rules::pause(failures, &name).as_millis() as Ms, run.lost_hosts());
-        let (hands, heard, step) = (Rc::clone(&self.hands), self.heard.clone(), name.clone());
+        // Asked again after the pause: the process may have been stopped meanwhile.
+        let (hands, held, heard, step) = (Rc::clone(&self.hands), Rc::clone(&self.held), self.heard.clone(), name.clone());
         let task = self.sim.spawn(self.console, async move {
             if undoes {
                 hands.sim.time.sleep(pause).await;
             } else {
                 hands.unless(pause).await.ok();
             }
-            let result = if undoes { hands.undo(&step, &lost).await } else { hands.carry(&step, &lost).await };
+            let result = match held.may_act() {
+                Ok(()) if undoes => hands.undo(&step, &lost).await,
+                Ok(()) => hands.carry(&step, &lost).await,
+                Err(fault) => Err(fault),
+            };
             hands.sim.say(|| {
                 let how = result.as_ref().map_or_else(Fault::line, |_| "ok".into());
                 let undo = if undoes { "undo " } else { "" };
