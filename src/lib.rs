@@ -81,6 +81,7 @@ async fn on_screen(deck: deck::Deck, theme: Option<String>, questions: console::
     let options = console::Options {
         theme: theme.or_else(|| deck.home.config.theme.clone()).unwrap_or_default(),
         theme_dir: theme_dir(),
+        band: deck.home.config.colour,
         first_screen: None,
     };
     let ended = match console::run(std::sync::Arc::new(deck.clone()), options, questions).await {

@@ -81,7 +81,6 @@ pub fn look(procs: usize, version: u64) -> Look {
         now_ms: NOW,
         fleet: "BENCH".into(),
         who: "op1".into(),
-        can_write: true,
         squads: vec![serde_json::from_value(json!({"name": "web"})).unwrap()],
         ..Look::default()
     }

@@ -19,6 +19,9 @@ pub struct Cli {
     /// Theme of the console: dark, light, mono, or one of your own.
     #[arg(long, global = true, value_name = "NAME")]
     pub theme: Option<String>,
+    /// Change something although this fleet is read-only, for this command; why is written down.
+    #[arg(long, global = true, value_name = "WHY")]
+    pub write: Option<String>,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -131,7 +134,11 @@ pub enum Command {
     /// The holds that count now.
     Holds,
     /// Cancel a dispatch that is under way; it is undone.
-    Cancel { dispatch: String },
+    Cancel {
+        dispatch: String,
+        #[command(flatten)]
+        named: Named,
+    },
     /// Change how many procs a swarm has.
     Size {
         swarm: String,
@@ -160,9 +167,18 @@ pub enum Command {
         go: Go,
     },
     /// Promote the canary of a dispatch: the other procs follow.
-    Promote { dispatch: String },
+    Promote {
+        dispatch: String,
+        #[command(flatten)]
+        named: Named,
+    },
     /// Go on without a host that does not answer; what it may hold of the dispatch is owed.
-    GoOn { dispatch: String, host: String },
+    GoOn {
+        dispatch: String,
+        host: String,
+        #[command(flatten)]
+        named: Named,
+    },
     /// Wait longer for hosts that do not answer.
     Wait {
         dispatch: String,
@@ -306,6 +322,66 @@ pub enum Command {
     Completions { shell: clap_complete::Shell },
 }
 
+impl Command {
+    /// Whether it changes something, reveals a secret or gives a shell: what a fleet that is read-only bars. What only carries to its end what was
+    /// confirmed before is none of it.
+    pub fn changes(&self) -> bool {
+        match self {
+            Command::Demo(_)
+            | Command::Init { .. }
+            | Command::Get { .. }
+            | Command::Describe { .. }
+            | Command::Apply { dry_run: true, .. }
+            | Command::Plan(_)
+            | Command::Holds
+            | Command::Logs(_)
+            | Command::Events { .. }
+            | Command::Watch { .. }
+            | Command::Report { .. }
+            | Command::Audit { .. }
+            | Command::History { .. }
+            | Command::Hosts { command: None | Some(HostCommand::Check { .. }) }
+            | Command::Strays { .. }
+            | Command::Balancers { command: None }
+            | Command::Why { .. }
+            | Command::Upkeep { .. }
+            | Command::Resume { unattended: true, .. }
+            | Command::Keys { .. }
+            | Command::Themes { .. }
+            | Command::Completions { .. } => false,
+            Command::Apply { .. }
+            | Command::Export { .. }
+            | Command::Delete { .. }
+            | Command::Edit(_)
+            | Command::Dispatch(_)
+            | Command::Wave { .. }
+            | Command::Rollback { .. }
+            | Command::Resume { .. }
+            | Command::Hold(_)
+            | Command::Lift { .. }
+            | Command::Cancel { .. }
+            | Command::Size { .. }
+            | Command::Build { .. }
+            | Command::Start(_)
+            | Command::Stop(_)
+            | Command::Restart { .. }
+            | Command::Promote { .. }
+            | Command::GoOn { .. }
+            | Command::Wait { .. }
+            | Command::Destroy(_)
+            | Command::Uptest { .. }
+            | Command::Shell { .. }
+            | Command::Run(_)
+            | Command::Revert { .. }
+            | Command::Hosts { .. }
+            | Command::Adopt { .. }
+            | Command::Retire { .. }
+            | Command::Ignore { .. }
+            | Command::Balancers { .. } => true,
+        }
+    }
+}
+
 /// Of `edit`.
 #[derive(Debug, clap::Args)]
 pub struct EditArgs {
@@ -334,7 +410,11 @@ pub enum HostCommand {
     /// What is missing on a host.
     Check { name: String },
     /// Put it there; restarts nothing that runs.
-    Provision { name: String },
+    Provision {
+        name: String,
+        #[command(flatten)]
+        named: Named,
+    },
     /// Take a host over from another installation; says first which one has it.
     Claim {
         name: String,
@@ -536,6 +616,8 @@ pub struct RunArgs {
     /// Why; kept in the audit.
     #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
     pub why: String,
+    #[command(flatten)]
+    pub named: Named,
     /// The command and its arguments, after `--`.
     #[arg(last = true, required = true)]
     pub argv: Vec<String>,
@@ -551,7 +633,7 @@ pub struct ProcArgs {
 }
 
 /// What every verb with a plan takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Yes {
     /// Without asking.
     #[arg(short, long)]
@@ -559,4 +641,14 @@ pub struct Yes {
     /// Why; kept in the audit.
     #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
     pub why: String,
+    #[command(flatten)]
+    pub named: Named,
+}
+
+/// The name of what is protected (`protect: true`), in place of typing it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Named {
+    /// Name what is protected (fleet, squad, host or swarm): --yes is not enough there.
+    #[arg(long = "confirm", value_name = "NAME")]
+    pub name: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Pools on the command line: what they hold host by host, and the verbs on one, each shown before it is done.
 
 use super::args::{BalancerCommand, Yes};
-use super::confirmed;
+use super::confirmed_or_stopped;
 use super::print::{Report, err};
 use crate::deck::{Deck, PoolVerb};
 use crate::model::Result;
@@ -27,7 +27,8 @@ pub async fn on_pool(deck: &Deck, pool: &str, verb: PoolVerb, yes: &Yes) -> Resu
     let (object, word) = (plan.object(), plan.verb.word());
     err(&format!("{word} {object}\n"));
     plan.lines.iter().for_each(|line| err(&format!("  {}\n", shown(line))));
-    confirmed(&format!("{word} {object}?"), yes.yes)?;
+    let protected = deck.protected(&deck.touched_by_pool(&plan.balancer, &plan.pool).await?).await?;
+    confirmed_or_stopped(format!("{word} {object}?"), yes, protected).await?;
     let said = deck.pool_do(&plan, &yes.why).await?;
     let value = json!({"pool": plan.pool, "balancer": plan.balancer, "verb": word, "plan": plan.lines, "done": said});
     Ok(Report::text(format!("{object}: {said}\n"), value))

@@ -1,6 +1,6 @@
 //! plan, dispatch, rollback, size, resume, cancel on the command line; the plan as text.
 
-use super::args::{Busy, DispatchArgs, Format, Go};
+use super::args::{Busy, DispatchArgs, Format, Go, Named};
 use super::print::{Report, err};
 use super::signals::{Signals, unless_stopped};
 use super::{print, wave};
@@ -63,7 +63,7 @@ pub async fn unattended(deck: &Deck, name: &str) -> Result<Report> {
     ended(deck, watch(deck, carried).await, &dispatch.swarm).await
 }
 
-pub async fn resume(deck: &Deck, name: Option<&str>) -> Result<Report> {
+pub async fn resume(deck: &Deck, name: Option<&str>, named: &Named) -> Result<Report> {
     let Some(name) = name else {
         let Upkept { ended, paid } = deck.upkeep().await?;
         let owed = if paid.iter().any(|dispatch| !dispatch.debts.is_empty()) { 4 } else { 0 };
@@ -86,17 +86,21 @@ pub async fn resume(deck: &Deck, name: Option<&str>) -> Result<Report> {
         return Ok(Report { value: Value::Array(rows), text: Some(text), columns: &[], exit });
     };
     let dispatch = deck.dispatch_named(name).await?;
+    super::named_or_stopped(deck, format!("Carry dispatch {} of {} on?", dispatch.number, dispatch.swarm), &dispatch.touched(), named)
+        .await?;
     let carried = deck.resume(&dispatch, None).await?;
     ended(deck, watch(deck, carried).await, &dispatch.swarm).await
 }
 
-pub async fn cancel(deck: &Deck, name: &str) -> Result<Report> {
+pub async fn cancel(deck: &Deck, name: &str, named: &Named) -> Result<Report> {
     let dispatch = deck.dispatch_named(name).await?;
     if let Some(outcome) = dispatch.outcome.filter(|outcome| *outcome != Outcome::Interrupted) {
         return Err(
             Fault::refused(format!("dispatch {} has ended already: {}", dispatch.number, outcome.word())).next("swarmdeck rollback SWARM")
         );
     }
+    super::named_or_stopped(deck, format!("Cancel dispatch {} of {}?", dispatch.number, dispatch.swarm), &dispatch.touched(), named)
+        .await?;
     match deck.cancel(&dispatch).await? {
         Some(carried) => ended(deck, watch(deck, carried).await, &dispatch.swarm).await,
         None => Ok(Report::text(format!("dispatch {}: told to undo\n", dispatch.number), json!({"cancelled": dispatch.number}))),
@@ -189,7 +193,8 @@ async fn confirm(deck: &Deck, plan: &Plan, go: &Go, format: Format) -> Result<()
         print::out(&crate::model::shown::shown_lines(&text(plan)));
     }
     deck.may_go(plan, &go.lift).await?;
-    super::confirmed_or_stopped(format!("{} {} of {}?", plan.verb, plan.to.version, plan.swarm), go.yes.yes).await
+    let protected = deck.protected(&plan.touched()).await?;
+    super::confirmed_or_stopped(format!("{} {} of {}?", plan.verb, plan.to.version, plan.swarm), &go.yes, protected).await
 }
 
 /// Follows a dispatch to its end on stderr. The first ctrl-c cancels and undoes, the second (or SIGTERM) stops it resumable; a lost

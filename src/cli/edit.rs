@@ -50,7 +50,7 @@ async fn save(deck: &Deck, document: &EditDocument, text: &str, args: &EditArgs)
     let notices = deck.edit_try(&document.target, text, document.rev).await?;
     notices.iter().for_each(|notice| err(&format!("note: {}\n", shown(notice))));
     if !notices.is_empty() {
-        confirmed("Save it so?", args.yes.yes)?;
+        confirmed("Save it so?", &args.yes, None)?;
     }
     Ok(deck.edit_save(&document.target, text, document.rev, &args.yes.why).await?.said)
 }

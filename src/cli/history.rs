@@ -68,7 +68,7 @@ pub async fn revert(deck: &Deck, kind: &str, name: &str, version: i64, yes: &Yes
     };
     let lines = deck.read(&Inquiry::Compare(Target::Version(now.id.clone(), now.rev), Target::Version(now.id.clone(), version))).await?;
     super::print::err(&format!("{}\n", lines.join("\n")));
-    super::confirmed_or_stopped(format!("Write {kind} {name} down as it was at version {version}?"), yes.yes).await?;
+    super::confirmed_or_stopped(format!("Write {kind} {name} down as it was at version {version}?"), yes, None).await?;
     let said = deck.revert(&now.id, version, &yes.why).await?;
     Ok(Report::text(format!("{said}\n"), json!({"said": said})))
 }

@@ -23,8 +23,10 @@ pub use verbs::demo_up;
 
 use crate::deck::wave::WaveRequest;
 use crate::deck::{Deck, Outside};
+use crate::model::protect::{Protected, Touched};
+use crate::model::shown::shown;
 use crate::model::{Fault, Result};
-use args::{Cli, Command, Format, HostCommand, ProcArgs};
+use args::{Cli, Command, Format, HostCommand, Named, ProcArgs, Yes};
 use print::Report;
 use std::io::IsTerminal;
 
@@ -49,9 +51,23 @@ async fn verb(cli: Cli, outside: Outside, format: Format) -> Result<Report> {
     }
     let home = crate::deck::find_home(cli.home.as_deref())?;
     let deck = Deck::open(home, outside).await?;
-    let report = on_deck(&deck, command, format).await;
+    let report = match may(&deck, &command, cli.write.as_deref()).await {
+        Ok(()) => on_deck(&deck, command, format).await,
+        Err(fault) => Err(fault),
+    };
     deck.close().await;
     report
+}
+
+/// Refuses what would change a fleet that is read-only, unless that is lifted with a reason (`--write`), which is written down.
+async fn may(deck: &Deck, command: &Command, write: Option<&str>) -> Result<()> {
+    if !command.changes() {
+        return Ok(());
+    }
+    if let Some(why) = write {
+        deck.lift_read_only(0, why).await?;
+    }
+    deck.may_change()
 }
 
 async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report> {
@@ -80,11 +96,11 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Rollback { swarm, to, go, .. } => dispatch::rollback(deck, &swarm, to, &go, format).await,
         Command::Size { swarm, size, go } => dispatch::size(deck, &swarm, size, &go, format).await,
         Command::Resume { dispatch: Some(name), unattended: true, .. } => dispatch::unattended(deck, &name).await,
-        Command::Resume { dispatch, .. } => dispatch::resume(deck, dispatch.as_deref()).await,
+        Command::Resume { dispatch, go, .. } => dispatch::resume(deck, dispatch.as_deref(), &go.yes.named).await,
         Command::Hold(args) => hold::hold(deck, &args).await,
         Command::Lift { hold, why } => hold::lift(deck, &hold, &why).await,
         Command::Holds => verbs::get(deck, "holds", None).await,
-        Command::Cancel { dispatch } => dispatch::cancel(deck, &dispatch).await,
+        Command::Cancel { dispatch, named } => dispatch::cancel(deck, &dispatch, &named).await,
         Command::Upkeep { follow } => why::upkeep(deck, follow, format).await,
         Command::Why { name } => why::why(deck, name.as_deref()).await,
         Command::Build { app, version, again } => verbs::build(deck, &app, &version, again).await,
@@ -92,8 +108,8 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Stop(args) => verbs::proc(deck, "stop", &args).await,
         Command::Restart { on, proc: Some(proc), go } => verbs::proc(deck, "restart", &ProcArgs { host: on, proc, yes: go.yes }).await,
         Command::Restart { on, proc: None, go } => moving::restart(deck, &on, &go, format).await,
-        Command::Promote { dispatch } => moving::promote(deck, &dispatch).await,
-        Command::GoOn { dispatch, host } => moving::go_on(deck, &dispatch, &host).await,
+        Command::Promote { dispatch, named } => moving::promote(deck, &dispatch, &named).await,
+        Command::GoOn { dispatch, host, named } => moving::go_on(deck, &dispatch, &host, &named).await,
         Command::Wait { dispatch, more } => moving::wait(deck, &dispatch, more).await,
         Command::Hosts { command: Some(HostCommand::Evacuate { name, go }) } => moving::evacuate(deck, &name, &go, format).await,
         Command::Hosts { command: Some(HostCommand::RePlace { name, go }) } => moving::re_place(deck, &name, &go, format).await,
@@ -158,25 +174,59 @@ pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
     exit
 }
 
-/// Asks yes or no on the terminal; without one there is no yes (exit 3).
-fn confirmed(question: &str, yes: bool) -> Result<()> {
-    if yes {
+/// Asks yes or no on the terminal; without one there is no yes (exit 3). Of what is protected the name is asked for, and `--yes` is no answer.
+fn confirmed(question: &str, yes: &Yes, protected: Option<&Protected>) -> Result<()> {
+    if let Some(by) = protected {
+        return named(question, by, &yes.named);
+    }
+    if yes.yes {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
         return Err(Fault::refused(format!("{question} Nobody can be asked: there is no terminal")).next("say --yes"));
     }
+    if matches!(answer(&format!("{question} [y/N] "))?.trim(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(Fault::refused("not confirmed; nothing was changed"))
+    }
+}
+
+/// Asks for the name of what is protected, unless `--confirm` said it.
+fn named(question: &str, by: &Protected, said: &Named) -> Result<()> {
+    let line = shown(&by.line());
+    let next = format!("--confirm {}", crate::model::quote::quote(by.asked()));
+    match &said.name {
+        Some(name) if by.is_named(name) => Ok(()),
+        Some(name) => Err(Fault::refused(format!("{question} {line}, and '{name}' is not its name; nothing was changed")).next(next)),
+        None if !std::io::stdin().is_terminal() => Err(Fault::refused(format!("{question} {line}: --yes is not enough")).next(next)),
+        None if by.is_named(&answer(&format!("{question}\n{line}. Type its name to go on: "))?) => Ok(()),
+        None => Err(Fault::refused("that is not its name; nothing was changed").next(next)),
+    }
+}
+
+/// What is typed on the terminal.
+fn answer(question: &str) -> Result<String> {
     print::flush();
-    eprint!("{question} [y/N] ");
+    eprint!("{question}");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Fault::failed(error.to_string()))?;
-    if matches!(answer.trim(), "y" | "yes") { Ok(()) } else { Err(Fault::refused("not confirmed; nothing was changed")) }
+    Ok(answer)
+}
+
+/// What only asks where something is protected.
+async fn named_or_stopped(deck: &Deck, question: String, touched: &Touched, said: &Named) -> Result<()> {
+    match deck.protected(touched).await? {
+        Some(by) => confirmed_or_stopped(question, &Yes { yes: true, why: String::new(), named: said.clone() }, Some(by)).await,
+        None => Ok(()),
+    }
 }
 
 /// [`confirmed`], which ctrl-c, SIGTERM and a lost terminal answer with no.
-async fn confirmed_or_stopped(question: String, yes: bool) -> Result<()> {
+async fn confirmed_or_stopped(question: String, yes: &Yes, protected: Option<Protected>) -> Result<()> {
     let mut signals = signals::Signals::heard()?;
-    let asking = tokio::task::spawn_blocking(move || confirmed(&question, yes));
+    let yes = yes.clone();
+    let asking = tokio::task::spawn_blocking(move || confirmed(&question, &yes, protected.as_ref()));
     tokio::select! {
         answer = asking => answer.unwrap_or_else(|error| Err(Fault::failed(error.to_string()))),
         () = signals.any() => Err(Fault::refused("not confirmed; nothing was changed")),

@@ -1,6 +1,6 @@
 //! Verbs that move procs without a new release, and words to a dispatch under way.
 
-use super::args::{Format, Go};
+use super::args::{Format, Go, Named};
 use super::dispatch::{Wanted, carried, ended};
 use super::print::Report;
 use crate::deck::Deck;
@@ -62,17 +62,19 @@ async fn one_by_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> Dispatc
     Ok(Report { value: Value::Array(values), text: Some(text), columns: &[], exit })
 }
 
-pub async fn promote(deck: &Deck, name: &str) -> Result<Report> {
+pub async fn promote(deck: &Deck, name: &str, named: &Named) -> Result<Report> {
     let dispatch = deck.dispatch_named(name).await?;
+    super::named_or_stopped(deck, format!("Promote the canary of {}?", dispatch.swarm), &dispatch.touched(), named).await?;
     let said = deck.tell(&dispatch, &Word::Promote).await?;
     Ok(Report::text(format!("{said}\n"), json!({"promoted": dispatch.number})))
 }
 
-pub async fn go_on(deck: &Deck, name: &str, host: &str) -> Result<Report> {
+pub async fn go_on(deck: &Deck, name: &str, host: &str, named: &Named) -> Result<Report> {
     let dispatch = deck.dispatch_named(name).await?;
     if !dispatch.steps.iter().any(|step| step.place == host) {
         return Err(Fault::bad(format!("dispatch {} does nothing on {host}", dispatch.number)));
     }
+    super::named_or_stopped(deck, format!("Go on without {host}?"), &dispatch.touched(), named).await?;
     let said = deck.tell(&dispatch, &Word::GoWithout(host.to_string())).await?;
     Ok(Report::text(format!("{said}\n"), json!({"without": host})))
 }

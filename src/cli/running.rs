@@ -5,8 +5,9 @@ use super::print;
 use super::print::{Report, err};
 use super::signals::Signals;
 use crate::deck::Deck;
-use crate::deck::look::LogLine;
+use crate::deck::look::{LogLine, Target};
 use crate::deck::running::RunRequest;
+use crate::model::protect::Touched;
 use crate::model::shown::{shown, without_colour};
 use crate::model::{Fault, Result};
 use serde_json::json;
@@ -14,6 +15,12 @@ use serde_json::json;
 /// Its exit status is the command's.
 pub async fn run(deck: &Deck, args: &RunArgs, format: Format) -> Result<Report> {
     let of = deck.target_named(&args.target).await?;
+    let touched = match &of {
+        Target::Proc(host, name) => deck.touched_by_proc(host, name).await,
+        Target::Swarm(id) => Touched { swarms: [id.clone()].into(), ..Touched::default() },
+        _ => Touched::default(),
+    };
+    super::named_or_stopped(deck, format!("Run a command on {}?", args.target), &touched, &args.named).await?;
     let request = RunRequest { of, argv: args.argv.clone(), all: args.all, why: args.why.clone() };
     let (sender, mut lines) = tokio::sync::mpsc::channel::<LogLine>(256);
     let mut said = Vec::new();

@@ -1,9 +1,10 @@
 //! strays, adopt, retire, ignore, and hosts claim on the command line: what is done is shown first, and done only as it was shown.
 
-use super::args::{Adopt, Format, Yes};
+use super::args::{Adopt, Format, Named, Yes};
 use super::print::Report;
-use super::{confirmed, print};
+use super::{confirmed_or_stopped, print};
 use crate::deck::{Deck, PoolVerb, StrayPlan};
+use crate::model::protect::Touched;
 use crate::model::shown::shown;
 use crate::model::{Fault, Result};
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ pub async fn ignore(deck: &Deck, place: &str, name: &str, take_back: bool, why: 
     }
     let plan = deck.stray_plan("ignore", place, name, "").await?;
     // Nothing is touched by it, and it can be taken back.
-    let yes = Yes { yes: true, why: why.to_string() };
+    let yes = Yes { yes: true, why: why.to_string(), named: Named::default() };
     carried(deck, plan, true, &yes, format).await
 }
 
@@ -54,7 +55,13 @@ async fn carried(deck: &Deck, plan: StrayPlan, anyway: bool, yes: &Yes, format: 
     if yes.yes && !anyway && !plan.asks.is_empty() {
         return Err(Fault::refused(plan.asks.join("; ")).at(&plan.verb).next("say --anyway as well, or answer on a terminal"));
     }
-    confirmed(&format!("{} {} {}?", plan.verb, plan.place, plan.name), yes.yes)?;
+    let mut touched = Touched::default();
+    if plan.verb != "ignore" {
+        touched = deck.touched_by_proc(&plan.place, &plan.name).await;
+        touched.swarms.extend(deck.catalog().await?.swarm(&plan.swarm).ok().map(|swarm| swarm.id.clone()));
+    }
+    let protected = deck.protected(&touched).await?;
+    confirmed_or_stopped(format!("{} {} {}?", plan.verb, plan.place, plan.name), yes, protected).await?;
     let done = deck.stray_do(&plan, &yes.why).await?;
     let value: Value = json!({"done": done, "plan": plan.lines, "asked": plan.asks});
     Ok(Report::text(format!("{done}\n"), value))
@@ -68,7 +75,9 @@ pub async fn claim(deck: &Deck, name: &str, yes: &Yes) -> Result<Report> {
         return Ok(Report::text(format!("{name} is ours already\n"), json!({"host": name, "before": own})));
     }
     let whose = holder.as_deref().map_or_else(|| "of nobody".to_string(), |holder| format!("of installation {holder}"));
-    confirmed(&format!("{name} is {whose}, this is {own}; that one changes nothing on it any more. Claim {name}?"), yes.yes)?;
+    let protected = deck.protected(&deck.touched_by_proc(name, "").await).await?;
+    let question = format!("{name} is {whose}, this is {own}; that one changes nothing on it any more. Claim {name}?");
+    confirmed_or_stopped(question, yes, protected).await?;
     let before = deck.host_claim(name, holder.as_deref(), &yes.why).await?;
     let text = format!("{name} is ours now; it was {whose}\n");
     Ok(Report::text(text, json!({"host": name, "before": before})))

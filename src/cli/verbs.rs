@@ -1,7 +1,7 @@
 //! Every verb but those of a dispatch: objects, lists, procs, logs, events, hosts, demo.
 
-use super::args::{Cli, Demo, Format, HostCommand, ProcArgs};
-use super::confirmed;
+use super::args::{Cli, Demo, Format, HostCommand, ProcArgs, Yes};
+use super::confirmed_or_stopped;
 use super::print::{self, Report, err, out};
 use super::signals::unless_stopped;
 use crate::deck::{Deck, Outside, demo};
@@ -134,7 +134,9 @@ pub async fn build(deck: &Deck, app: &str, version: &str, again: bool) -> Result
 }
 
 pub async fn proc(deck: &Deck, verb: &str, args: &ProcArgs) -> Result<Report> {
-    confirmed(&format!("{verb} {} on {}?", args.proc, args.host), args.yes.yes || verb == "start")?;
+    let protected = deck.protected(&deck.touched_by_proc(&args.host, &args.proc).await).await?;
+    let yes = Yes { yes: args.yes.yes || verb == "start", ..args.yes.clone() };
+    confirmed_or_stopped(format!("{verb} {} on {}?", args.proc, args.host), &yes, protected).await?;
     let said = deck.proc_verb(verb, &args.host, &args.proc, &args.yes.why).await?;
     Ok(Report::text(format!("{said}\n"), json!({"done": said})))
 }
@@ -196,7 +198,8 @@ pub async fn hosts(deck: &Deck, command: Option<HostCommand>) -> Result<Report> 
             let exit = if missing.is_empty() { 0 } else { 3 };
             Ok(Report::text(text, json!({"host": name, "missing": missing})).with_exit(exit))
         }
-        Some(HostCommand::Provision { name }) => {
+        Some(HostCommand::Provision { name, named }) => {
+            super::named_or_stopped(deck, format!("Provision {name}?"), &deck.touched_by_proc(&name, "").await, &named).await?;
             let done = deck.host_provision(&name, "").await?;
             let text = if done.is_empty() {
                 format!("{name}: nothing was missing\n")

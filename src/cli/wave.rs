@@ -6,6 +6,7 @@ use super::print::{self, Report, err};
 use super::signals::{Signals, unless_stopped};
 use crate::deck::wave::{CarriedWave, MemberNow, WavePlan, WaveRequest, WaveStop, exit_of};
 use crate::deck::{Deck, Lines, Said};
+use crate::model::protect::Touched;
 use crate::model::record::Outcome;
 use crate::model::shown::shown_lines;
 use crate::model::waiting::Waiting;
@@ -90,7 +91,10 @@ async fn confirm(deck: &Deck, planned: &WavePlan, at_once: usize, go: &Go, forma
         return Ok(());
     }
     let verb = if planned.of > 0 { "roll back" } else { "dispatch" };
-    super::confirmed_or_stopped(format!("{verb} {} swarms?", planned.plans.len()), go.yes.yes).await
+    let mut touched = Touched::default();
+    planned.plans.iter().for_each(|plan| touched.and(plan.touched()));
+    let protected = deck.protected(&touched).await?;
+    super::confirmed_or_stopped(format!("{verb} {} swarms?", planned.plans.len()), &go.yes, protected).await
 }
 
 /// All plans, one under the other, and how they go.

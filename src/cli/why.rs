@@ -48,7 +48,7 @@ pub async fn upkeep(deck: &Deck, follow: bool, format: Format) -> Result<Report>
 }
 
 async fn round(deck: &Deck) -> Result<Report> {
-    let mut report = super::dispatch::resume(deck, None).await?;
+    let mut report = super::dispatch::resume(deck, None, &Default::default()).await?;
     let swept = deck.sweep().await?;
     let gone: Vec<String> = swept.forgotten.iter().filter(|(_, n)| *n > 0).map(|(kind, n)| format!("{n} of {kind}")).collect();
     let mut text = report.text.take().unwrap_or_default();

@@ -210,6 +210,11 @@ pub enum Effect {
     /// Leave for the demo, which has a home of its own.
     Demo,
     Theme(String),
+    /// Lifts that the fleet is read-only, here, for so long; with 0 it is looked at only again.
+    Writing {
+        for_ms: i64,
+        why: String,
+    },
     /// Takes the mouse from the terminal, or gives it back.
     Mouse(bool),
 }
@@ -270,6 +275,8 @@ impl Effect {
             | Effect::KeepHabits(_)
             | Effect::ExportAudit { .. }
             | Effect::Copy(_)
+            // It changes nothing yet, and is refused without a reason.
+            | Effect::Writing { .. }
             | Effect::Mouse(_)
             | Effect::Theme(_) => false,
         }

@@ -44,6 +44,7 @@ impl Port for Deck {
         Deck::plan(self, &request, Some(progress)).await
     }
     async fn execute(&self, plan_id: &str, why: &str, lift: &[String]) -> Result<String> {
+        self.may_change()?;
         Ok(self.execute_lifting(plan_id, why, lift).await?.id)
     }
     async fn wait_free(&self, plan_id: &str, supersede: bool, progress: mpsc::Sender<LogLine>) -> Result<Vec<String>> {
@@ -51,6 +52,7 @@ impl Port for Deck {
         let say = told(self, progress, "waits");
         let hear = |waiting: &Waiting| say(waiting.line(self.now_ms()));
         if supersede {
+            self.may_change()?;
             self.supersede(&plan.swarm_id, &hear).await?;
         } else {
             self.wait_until_free(&plan.swarm_id, &hear).await?;
@@ -61,6 +63,7 @@ impl Port for Deck {
         Deck::plan_wave(self, &request, Some(progress)).await
     }
     async fn begin_wave(&self, plans: &[String], why: &str) -> Said {
+        self.may_change()?;
         let mut planned = WavePlan { plans: Vec::new(), left_out: Vec::new(), of: 0 };
         for id in plans {
             planned.plans.push(self.stored_plan(id).await?);
@@ -79,24 +82,29 @@ impl Port for Deck {
         Ok(())
     }
     async fn hold(&self, on: HoldOn, object: &str, why: &str, until_ms: i64) -> Said {
+        self.may_change()?;
         let hold = Deck::hold(self, on, object, why, until_ms).await?;
         Ok(format!("{} holds {}", hold.name, hold.object))
     }
     async fn lift(&self, name: &str) -> Said {
+        self.may_change()?;
         let hold = Deck::lift(self, name, "").await?;
         Ok(format!("{} is lifted from {}", hold.name, hold.object))
     }
     async fn cancel(&self, dispatch: &str) -> Said {
+        self.may_change()?;
         let dispatch = self.dispatch_named(dispatch).await?;
         Deck::cancel(self, &dispatch).await?;
         Ok(format!("dispatch {} is being undone", dispatch.number))
     }
     async fn resume(&self, dispatch: &str) -> Said {
+        self.may_change()?;
         let dispatch = self.dispatch_named(dispatch).await?;
         Deck::resume(self, &dispatch, None).await?;
         Ok(format!("dispatch {} goes on", dispatch.number))
     }
     async fn tell(&self, dispatch: &str, word: &Word) -> Said {
+        self.may_change()?;
         let dispatch = self.dispatch_named(dispatch).await?;
         Deck::tell(self, &dispatch, word).await
     }
@@ -108,13 +116,22 @@ impl Port for Deck {
         Ok(format!("{} dispatches stop at the next step", carried.len()))
     }
 
+    async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said {
+        Deck::lift_read_only(self, for_ms, why).await
+    }
+    async fn read_only_again(&self) -> Said {
+        Deck::read_only_again(self).await
+    }
+
     async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said {
+        self.may_change()?;
         Deck::proc_verb(self, verb, host, name, "").await
     }
     async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan> {
         Deck::pool_plan(self, pool, verb).await
     }
     async fn pool_do(&self, plan: &PoolPlan) -> Said {
+        self.may_change()?;
         let said = Deck::pool_do(self, plan, "").await?;
         Ok(format!("{}: {said}", plan.object()))
     }
@@ -122,12 +139,17 @@ impl Port for Deck {
         Deck::stray_plan(self, verb, place, name, "").await
     }
     async fn stray_do(&self, plan: &StrayPlan) -> Said {
+        self.may_change()?;
         Deck::stray_do(self, plan, "").await
     }
     async fn stray_unignore(&self, place: &str, name: &str) -> Said {
+        self.may_change()?;
         Deck::stray_unignore(self, place, name, "").await
     }
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said {
+        if verb != "check" {
+            self.may_change()?;
+        }
         let lines = if verb == "provision" { self.host_provision(host, "").await? } else { self.host_check(host).await? };
         for text in &lines {
             // Nobody may be listening any more; the answer says how many there were.
@@ -141,9 +163,11 @@ impl Port for Deck {
         })
     }
     async fn build(&self, swarm: &str) -> Result<String> {
+        self.may_change()?;
         self.begin_build(swarm).await
     }
     async fn uptest(&self, swarm: &str, progress: mpsc::Sender<LogLine>) -> Said {
+        self.may_change()?;
         let reports = Deck::uptest(self, swarm).await?;
         for report in &reports {
             let word = if report.passed { "passed" } else { "FAILED" };
@@ -165,6 +189,7 @@ impl Port for Deck {
         Deck::history(self, target).await
     }
     async fn revert(&self, id: &str, rev: i64) -> Said {
+        self.may_change()?;
         Deck::revert(self, id, rev, "").await
     }
     fn attend(&self, dispatch: &str) {
@@ -188,6 +213,7 @@ impl Port for Deck {
         self.edit_try(&target, text, rev).await
     }
     async fn save(&self, target: EditTarget, text: &str, rev: i64, why: &str) -> Result<EditSaved> {
+        self.may_change()?;
         self.edit_save(&target, text, rev, why).await
     }
     async fn draft(&self, target: EditTarget, draft: Option<&Draft>) -> Result<()> {
@@ -207,10 +233,12 @@ impl Port for Deck {
         Deck::last_lives(self, host, name).await
     }
     async fn run(&self, request: &RunRequest, progress: mpsc::Sender<LogLine>) -> Said {
+        self.may_change()?;
         let ran = Deck::run(self, request, progress).await?;
         ran.said()
     }
     async fn shell(&self, target: &Target, size: fn() -> (u16, u16)) -> Said {
+        self.may_change()?;
         let status = Deck::shell(self, target, size).await?;
         Ok(format!("the shell ended with status {status}"))
     }
@@ -219,6 +247,7 @@ impl Port for Deck {
     }
 
     async fn apply(&self, path: &str) -> Said {
+        self.may_change()?;
         let text = tokio::fs::read_to_string(path)
             .await
             .map_err(|error| Fault::bad(format!("{path} cannot be read: {error}")).next("name a YAML document"))?;
@@ -229,6 +258,7 @@ impl Port for Deck {
         Ok(said)
     }
     async fn add_host(&self, name: &str) -> Said {
+        self.may_change()?;
         Deck::add_first_host(self, name).await
     }
 }

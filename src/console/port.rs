@@ -58,6 +58,11 @@ pub trait Port: std::marker::Send + Sync {
     /// Stops at the next step every dispatch that this process carries, resumable (`q`, then stop).
     async fn interrupt(&self) -> Said;
 
+    /// Lifts that the fleet is read-only, in this console alone, for so long.
+    async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said;
+    /// Looks only again.
+    async fn read_only_again(&self) -> Said;
+
     /// `start`, `stop`, `restart` or `destroy` of one proc.
     async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said;
     /// What a verb would do to a pool; nothing is changed.

@@ -17,6 +17,7 @@ use super::update::update;
 use super::view::view;
 use crate::deck::look::Target;
 use crate::deck::{Edited, Secret, edit_outside};
+use crate::model::colour::Colour;
 use effects::Runner;
 use face::{Face, Signals, interrupted};
 use futures::FutureExt;
@@ -38,6 +39,8 @@ pub struct Options {
     pub theme: String,
     /// The user's own themes.
     pub theme_dir: Option<PathBuf>,
+    /// The fleet's own colour, for the first line of every screen.
+    pub band: Option<Colour>,
     /// Opened at once, over the dash.
     pub first_screen: Option<Target>,
 }
@@ -73,7 +76,7 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, questions: Questions) 
     // A theme that cannot be read is said on the screen; it does not keep anybody from it.
     let loaded = theme::load(name, options.theme_dir.as_deref(), depth);
     let wrong_theme = loaded.as_ref().err().map(|fault| fault.line());
-    let look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default();
+    let look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default().with_band(options.band);
 
     let signals = Signals::new()?;
     let face = Face::enter(env("SSH_CONNECTION").is_some())?;
@@ -251,7 +254,7 @@ impl Running<'_> {
                         Effect::Copy(text) => face.guard.show(term::copy(&text, env("TMUX").is_some())),
                         Effect::Mouse(ours) => face.guard.mouse(ours),
                         Effect::Theme(name) => match theme::load(&name, options.theme_dir.as_deref(), depth) {
-                            Ok(found) => look = found,
+                            Ok(found) => look = found.with_band(options.band),
                             Err(fault) => state.say(fault.line(), true),
                         },
                         effect => runner.start(effect),

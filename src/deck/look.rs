@@ -4,11 +4,13 @@ use super::habits::Habits;
 use super::lists::Lists;
 use crate::model::entity::{App, Balancer, Buildpack, Env, Host, Mapping, Squad};
 use crate::model::hold::Hold;
+use crate::model::protect::Protection;
 use crate::model::record::{Dispatch, Event};
 use crate::model::release::{Build, BuildStatus};
 use crate::model::stray::Stray;
 use crate::model::waiting::Waiting;
 use crate::model::world::World;
+use crate::model::writing::Writing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,8 +24,10 @@ pub struct Look {
     /// The fleet's name, for the title: `PROD-EU`.
     pub fleet: String,
     pub who: String,
-    /// Whether this process may write (a store newer than the binary opens to look only).
-    pub can_write: bool,
+    /// Whether anything may be changed from here.
+    pub writing: Writing,
+    /// What is protected.
+    pub protection: Arc<Protection>,
     pub squads: Vec<Squad>,
     /// Every squad's hosts, resolved, in squad and name order.
     pub hosts: Vec<Host>,

@@ -134,9 +134,10 @@ impl Deck {
         let look = Look {
             version,
             now_ms: self.now_ms(),
-            fleet: self.home.config.name.clone().unwrap_or_else(|| "FLEET".into()),
+            fleet: self.fleet_name(),
             who: self.who.clone(),
-            can_write: self.store.look_only().is_none(),
+            writing: self.writing(),
+            protection: Arc::new(self.protection_in(&catalog)?),
             hosts: catalog.hosts()?,
             needs: needs(&swarms, &dispatches, &world, &strays, &holds),
             strays,

@@ -44,6 +44,7 @@ mod strays;
 pub mod verbs;
 pub mod wave;
 pub mod why;
+mod writing;
 
 #[cfg(test)]
 mod past_tests;
@@ -71,6 +72,7 @@ use crate::hosts::Pool;
 use crate::model::release::Release;
 use crate::model::secret::Secrets;
 use crate::model::world::World;
+use crate::model::writing::Writing;
 use crate::model::{Fault, Result};
 use crate::store::{HolderLock, Store};
 use look::Look;
@@ -149,6 +151,8 @@ pub struct Inner {
     kept_at: Mutex<BTreeMap<String, i64>>,
     /// What was written down when the look was last made.
     known: Mutex<Arc<Catalog>>,
+    /// Whether it was lifted here that the fleet is read-only.
+    lifted: Mutex<Writing>,
 }
 
 impl Deck {
@@ -199,6 +203,7 @@ impl Deck {
             read_by_others: AtomicBool::new(false),
             kept_at: Mutex::default(),
             known: Mutex::default(),
+            lifted: Mutex::new(Writing::ReadOnly),
         };
         Ok(Deck(Arc::new(inner)))
     }

@@ -144,9 +144,12 @@ fn start(
     match effect {
         Effect::GiveUp => drop(give_up.send_replace(true)),
         Effect::Do(name) => {
-            let mut give_up = give_up.subscribe();
+            // On the way back nothing is given up any more.
+            let never = watch::Sender::new(false);
+            let mut give_up = if run.undoing { never.subscribe() } else { give_up.subscribe() };
             let (pause, lost) = (pause(failures, &name), run.lost_hosts());
             tasks.spawn(async move {
+                let _never = never;
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     _ = give_up.wait_for(|gone| *gone) => {}

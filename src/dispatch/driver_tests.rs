@@ -33,6 +33,9 @@ impl Journal for Seen {
 impl Hands for Seen {
     async fn carry(&self, step: &StepName, _lost: &BTreeSet<String>, mut give_up: watch::Receiver<bool>) -> Result<String> {
         self.lines.lock().unwrap().push(format!("do {}", step.phase.word()));
+        if step.phase == Phase::Drain && *give_up.borrow() {
+            return Err(Fault::interrupted("nobody waits any more"));
+        }
         if self.hang == Some(step.phase) {
             give_up.wait_for(|gone| *gone).await.ok();
             return Err(Fault::interrupted("gave up"));
@@ -105,4 +108,35 @@ async fn a_cancel_ends_a_wait_and_undoes() {
     let (ended, lines) = play(Seen { hang: Some(Phase::Prove), ..Seen::default() }, Some(Wish::Leave)).await;
     assert_eq!(ended.outcome, Outcome::Interrupted);
     assert!(!lines.iter().any(|line| line.starts_with("undo")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_pool_that_is_still_to_be_written_on_the_way_back_is_waited_for() {
+    let proc = |batch: u32| PlannedProc {
+        host: format!("web{batch}"),
+        name: "p".into(),
+        port: 5000,
+        node: format!("n{batch}"),
+        instance: "i".into(),
+        pid: None,
+        release: "r".into(),
+        batch,
+    };
+    let pool = crate::plan::PoolChange { before: vec!["n0".into()], after: vec!["n1".into()], ..Default::default() };
+    let both = vec![proc(0), proc(1)];
+    let plan = Plan { start: both.clone(), retire: both, in_place: true, pool: Some(pool), ..Plan::default() };
+    let mut all = steps(&plan);
+    for step in &mut all {
+        step.state = match (step.batch, step.phase) {
+            (0, _) | (1, Phase::Retire | Phase::Start) => StepState::Done,
+            (1, Phase::Drain) => StepState::Failed,
+            _ => StepState::Pending,
+        };
+    }
+    let seen = Arc::new(Seen::default());
+    let (_wishes, receiver) = mpsc::channel(1);
+    let ended = drive(Run::new(Rules::default(), all, true, None), seen.clone(), seen.clone(), &|| 7, receiver).await;
+    assert_eq!((ended.outcome, ended.run.debts()), (Outcome::Failed, Vec::new()));
+    let acts: Vec<String> = seen.lines.lock().unwrap().iter().filter(|line| !line.starts_with("write")).cloned().collect();
+    assert_eq!(acts, ["undo start", "do drain"]);
 }

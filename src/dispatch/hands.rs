@@ -231,7 +231,8 @@ impl RealHands {
         };
         let removed: BTreeSet<String> =
             earlier.iter().filter(|node| pool.before.contains(node) && !nodes.contains(*node)).cloned().collect();
-        if removed.is_empty() {
+        // A host that is lost may still be in the pool.
+        if removed.is_empty() && lost.is_empty() {
             return Ok("nothing to drain".into());
         }
         balancer.set(&pool.pool, &nodes, &fence).await?;

@@ -104,6 +104,8 @@ pub struct Run {
     rules: Rules,
     tries: Vec<Tries>,
     in_flight: Vec<StepName>,
+    /// Of those, writes of a pool that may still name a host which was lost after they began: they are done once more.
+    stale: Vec<StepName>,
 }
 
 /// Every step of a plan, in order.
@@ -166,7 +168,8 @@ fn hosts<'a>(procs: impl Iterator<Item = &'a PlannedProc>) -> Vec<String> {
 impl Run {
     /// From the journal (or, for a new dispatch, from [`steps`]).
     pub fn new(rules: Rules, steps: Vec<Step>, undoing: bool, cause: Option<Fault>) -> Run {
-        Run { steps, undoing, cause, outcome: None, paying: false, overtaken: false, rules, tries: Vec::new(), in_flight: Vec::new() }
+        let (tries, in_flight, stale) = (Vec::new(), Vec::new(), Vec::new());
+        Run { steps, undoing, cause, outcome: None, paying: false, overtaken: false, rules, tries, in_flight, stale }
     }
 
     /// One that has ended and owes something, to be paid at these places (hosts, `balancer/pool`) now. What a later dispatch went on
@@ -177,12 +180,13 @@ impl Run {
         for step in run.steps.iter_mut().filter(|step| overtaken && undoing && stayed(step)) {
             step.state = StepState::Skipped;
         }
-        for step in run.steps.iter_mut().filter(|step| is_debt(step.state, true)) {
-            let routes = matches!(step.phase, Phase::Route | Phase::Drain);
+        let floor = run.floor();
+        for (at, step) in run.steps.iter_mut().enumerate().filter(|(_, step)| is_debt(step.state, true)) {
             step.state = match step.phase {
-                _ if routes && overtaken => StepState::Skipped,
+                _ if routes(step) && overtaken => StepState::Skipped,
                 _ if !places.contains(&step.place) => StepState::Owed,
                 Phase::Retire => StepState::Intent,
+                _ if undoing && routes(step) && at < floor => StepState::Intent,
                 _ => StepState::Undoing,
             };
         }
@@ -273,6 +277,7 @@ impl Run {
     /// Nothing is under way yet. What an earlier process proved may have died since: it is proven again before anything rests on it.
     fn begin(&mut self, next: &mut Next) {
         self.in_flight.clear();
+        self.stale.clear();
         if self.paying {
             next.records.extend(self.steps.iter().filter(|step| !is_closed(step.state)).cloned());
         }
@@ -292,8 +297,10 @@ impl Run {
 
     fn done(&mut self, name: &StepName, detail: String, now_ms: i64, next: &mut Next) {
         self.in_flight.retain(|flying| flying != name);
+        let stale = self.stale.iter().position(|stale| stale == name).map(|at| self.stale.remove(at)).is_some();
         let Some(step) = self.find(name) else { return };
         step.state = match step.state {
+            StepState::Intent if stale => return,
             StepState::Intent => StepState::Done,
             StepState::Undoing => StepState::Undone,
             // Promoted by hand, or lost, before the answer came.
@@ -313,7 +320,7 @@ impl Run {
         }
         // A step that was still under way when the dispatch turned round is undone like the others; an old proc that was being
         // stopped then is left as it is: the next dispatch sees it.
-        let must_succeed = state == StepState::Undoing || stops;
+        let must_succeed = state == StepState::Undoing || stops || self.is_unsettled(name);
         let given_up = undoing && stops && state == StepState::Intent && !self.paying;
         if must_succeed && !given_up && self.try_again(name, now_ms) < ATTEMPTS {
             return;
@@ -368,9 +375,9 @@ impl Run {
         let lost = self.lost_hosts();
         let new_on = |step: &&Step| step.phase == Phase::Start && step.place != host && !lost.contains(&step.place);
         let left: BTreeSet<&String> = self.steps.iter().filter(new_on).map(|step| &step.place).collect();
-        let open = |step: &Step| step.place == host && !is_closed(step.state);
+        let under_way = |step: &Step| step.place == host && step.state == StepState::Intent;
         let early = |step: &Step| matches!(step.phase, Phase::Fence | Phase::Distribute | Phase::Start | Phase::Prove);
-        if left.len() < needed as usize || self.undoing || !self.steps.iter().any(|step| open(step) && early(step)) {
+        if left.len() < needed as usize || self.undoing || !self.steps.iter().any(|step| under_way(step) && early(step)) {
             return false;
         }
         for step in self.steps.iter_mut().filter(|step| step.place == host) {
@@ -393,18 +400,27 @@ impl Run {
         true
     }
 
-    /// What was routed already is routed again, without a host that was lost after that.
+    /// The pool as it was last written is written again, without a host that was lost after that.
     fn route_again(&mut self, host: &str, next: &mut Next) {
-        let Some(at) = self.steps.iter().rposition(|step| step.phase == Phase::Route && step.state == StepState::Done) else { return };
-        let Some(batch) = self.steps.get(at).map(|step| step.batch) else { return };
+        let writes = self.steps.iter().filter(|step| routes(step) && step.state == StepState::Intent).map(name_of);
+        self.stale = writes.filter(|name| self.in_flight.contains(name)).collect();
+        let written = |step: &&Step| routes(step) && step.state == StepState::Done;
+        let Some((batch, phase)) = self.steps.iter().rfind(written).map(|step| (step.batch, step.phase)) else { return };
         if !self.steps.iter().any(|step| step.phase == Phase::Start && step.place == host && step.batch <= batch) {
             return;
         }
-        let again = |step: &Step| step.batch == batch && matches!(step.phase, Phase::Route | Phase::Drain) && step.state == StepState::Done;
-        for step in self.steps.iter_mut().skip(at).filter(|step| again(step)) {
+        let last = |step: &Step| (step.batch, step.phase, step.state) == (batch, phase, StepState::Done);
+        for step in self.steps.iter_mut().filter(|step| last(step)) {
             step.state = StepState::Pending;
             next.records.push(step.clone());
         }
+    }
+
+    /// Whether a step is a write of the pool that stands before what is never undone and was not carried out: on the way back it is
+    /// still done, or the pool would name procs of a lost host for ever.
+    fn is_unsettled(&self, name: &StepName) -> bool {
+        let is_it = |step: &Step| name_of(step) == *name && routes(step) && !is_closed(step.state);
+        self.undoing && self.steps.iter().take(self.floor()).any(is_it)
     }
 
     fn promote(&mut self, who: &str, now_ms: i64, next: &mut Next) {
@@ -476,28 +492,34 @@ impl Run {
         }
         let floor = self.floor();
         let owed = |step: &Step| step.state == StepState::Owed;
-        let pool_owed = self.steps.iter().any(|step| matches!(step.phase, Phase::Route | Phase::Drain) && owed(step));
+        let pool_owed = self.steps.iter().any(|step| routes(step) && owed(step));
         // A debt is paid wherever it stands.
         let paid = |step: &Step| self.paying && step.state == StepState::Undoing;
         let to_undo: Vec<bool> = self.steps.iter().enumerate().map(|(at, step)| begun(step) && at >= floor || paid(step)).collect();
+        let unsettled = |at: usize, step: &Step| at < floor && routes(step) && !is_closed(step.state);
         let last = self.steps.iter().zip(&to_undo).rev().find(|(_, undo)| **undo);
-        let group = last.map(|(step, _)| (step.batch, step.phase));
-        let Some(group) = group.filter(|_| !pool_owed) else {
+        let last = last.map(|(step, _)| (step.batch, step.phase));
+        let to_settle = self.steps.iter().enumerate().find(|(at, step)| unsettled(*at, step)).map(|(_, step)| (step.batch, step.phase));
+        // What was begun is taken back first; what a lost host owes may be in the pool until that is settled.
+        let settles = to_settle.is_some() && (last.is_none() || self.paying);
+        let Some(group) = (if settles { to_settle } else { last }).filter(|_| !pool_owed) else {
             let left = floor > 0 || self.overtaken || self.steps.iter().any(|step| owed(step) && step.started_ms > 0);
             self.end(if left { Outcome::Failed } else { Outcome::Undone }, next);
             return;
         };
-        for (step, _) in self.steps.iter_mut().zip(to_undo).filter(|(step, undo)| *undo && (step.batch, step.phase) == group) {
+        let state = if settles { StepState::Intent } else { StepState::Undoing };
+        for (at, (step, undo)) in self.steps.iter_mut().zip(to_undo).enumerate() {
             let name = name_of(step);
-            if self.in_flight.contains(&name) {
+            let is_due = if settles { unsettled(at, step) } else { undo };
+            if !is_due || (step.batch, step.phase) != group || self.in_flight.contains(&name) {
                 continue;
             }
-            if step.state != StepState::Undoing {
-                step.state = StepState::Undoing;
+            if step.state != state {
+                step.state = state;
                 next.records.push(step.clone());
             }
             self.in_flight.push(name.clone());
-            next.effects.push(Effect::Undo(name));
+            next.effects.push(if settles { Effect::Do(name) } else { Effect::Undo(name) });
         }
     }
 
@@ -526,6 +548,11 @@ impl Run {
 /// Whether nothing is left to do about it on the way forward.
 fn is_closed(state: StepState) -> bool {
     matches!(state, StepState::Done | StepState::Skipped | StepState::Owed | StepState::Lost | StepState::Undone)
+}
+
+/// Whether it writes a pool.
+fn routes(step: &Step) -> bool {
+    matches!(step.phase, Phase::Route | Phase::Drain)
 }
 
 /// Whether something is owed; while it is being paid, what was begun is owed still.

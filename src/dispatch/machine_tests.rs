@@ -412,7 +412,7 @@ fn a_host_that_is_lost_after_it_was_routed_is_routed_no_more() {
             _ => None,
         })
         .collect();
-    assert_eq!((again, ended.outcome), (vec![Phase::Route, Phase::Drain], Some(Outcome::Done)));
+    assert_eq!((again, ended.outcome), (vec![Phase::Drain], Some(Outcome::Done)));
     assert!(resumed.lost_hosts().contains("web2"));
 }
 
@@ -431,4 +431,41 @@ fn what_a_promoted_wait_answers_late_is_no_debt() {
     }
     let ended = play(&mut run, next, 3, &|_| None);
     assert_eq!((ended.outcome, run.debts()), (Some(Outcome::Undone), Vec::new()));
+}
+
+#[test]
+fn in_place_a_pool_that_names_a_lost_host_is_written_before_that_hosts_debt_is_paid() {
+    let form = Form { batch: 1, in_place: true, hosts_needed: Some(1), ..Form::default() };
+    // The new procs of web1 are of the first batch; those of the second are under way when it falls silent.
+    let mut plan = at_once(plan(&[1, 2, 1], &[], &[1, 2, 1], true, form));
+    plan.start.iter_mut().zip([0, 1, 1]).for_each(|(proc, batch)| proc.batch = batch);
+    plan.retire.iter_mut().zip([0, 1, 1]).for_each(|(proc, batch)| proc.batch = batch);
+    let mut run = run_of(&plan);
+    let drained = std::cell::Cell::new(0);
+    let ended = effects_of(&mut run, &|name| match (name.batch, name.phase, name.place.as_str()) {
+        (1, Phase::Prove, "web1") => Some(Fault::unreachable("no route")),
+        (1, Phase::Drain, _) => (drained.replace(drained.get() + 1) > 0).then(|| Fault::failed("it refuses its configuration")),
+        _ => None,
+    });
+    assert_eq!(ended.outcome, Some(Outcome::Failed));
+    let owed: BTreeSet<String> = run.debts().into_iter().map(|debt| debt.host).collect();
+    assert!(owed.len() == 2 && owed.contains("web1"), "{owed:?}");
+    let pay = |places: &BTreeSet<String>, steps: &[Step]| {
+        let mut paying = Run::to_pay(Rules::of(&plan), steps.to_vec(), true, places, false);
+        let effects = effects_of(&mut paying, &|_| None).effects;
+        (effects, paying)
+    };
+    let (nothing, _) = pay(&BTreeSet::from(["web1".to_string()]), &run.steps);
+    assert_eq!(nothing, [], "the pool names it still");
+    let (effects, paying) = pay(&owed, &run.steps);
+    let phases: Vec<(bool, Phase)> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Do(name) => Some((true, name.phase)),
+            Effect::Undo(name) => Some((false, name.phase)),
+            Effect::GiveUp => None,
+        })
+        .collect();
+    assert_eq!(phases, [(true, Phase::Drain), (false, Phase::Start), (false, Phase::Start)]);
+    assert_eq!(paying.debts(), []);
 }

@@ -166,6 +166,7 @@ pub mod tests {
             ports: Default::default(),
             active: true,
             supervisor: Default::default(),
+            protect: false,
         }
     }
 

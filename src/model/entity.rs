@@ -129,6 +129,9 @@ pub struct HostKeys {
     pub active: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<SupervisorAt>,
+    /// Whoever changes what runs on it types its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<bool>,
 }
 
 /// Where a host's Supervisor is; Debian's places by default.
@@ -157,6 +160,9 @@ pub struct Squad {
     pub defaults: HostKeys,
     #[serde(default)]
     pub hosts: Vec<HostKeys>,
+    /// Whoever changes what runs on its hosts types its name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protect: bool,
 }
 
 /// A host with every rule applied: what the floors above work with.
@@ -179,6 +185,9 @@ pub struct Host {
     /// An inactive host receives no new procs (VR-7).
     pub active: bool,
     pub supervisor: SupervisorAt,
+    /// Whoever changes what runs on it types its name.
+    #[serde(default)]
+    pub protect: bool,
 }
 
 /// A host of a balancer: an ssh name, or an object as in squads.
@@ -306,6 +315,9 @@ pub struct Swarm {
     /// There is no room for old and new at once: old procs stop before the new ones of their batch start, so there is no exact undo.
     #[serde(default, skip_serializing_if = "is_default")]
     pub in_place: bool,
+    /// Whoever changes what runs of it types its name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protect: bool,
 }
 
 impl Swarm {

@@ -1,5 +1,6 @@
 //! What things are: entities, names, validation, config merge, hashes, documents. No IO, no async.
 
+pub mod colour;
 pub mod cut;
 pub mod document;
 pub mod entity;
@@ -10,6 +11,7 @@ pub mod merge;
 pub mod name;
 pub mod probe;
 pub mod procfile;
+pub mod protect;
 pub mod quote;
 pub mod record;
 pub mod reference;
@@ -22,6 +24,7 @@ pub mod units;
 pub mod waiting;
 pub mod wave;
 pub mod world;
+pub mod writing;
 pub mod yaml_text;
 
 pub use fault::{Fault, FaultKind, Result};

@@ -1,6 +1,7 @@
 //! What is remembered of work: dispatches with their steps, events, audit lines, leases.
 
 use super::Fault;
+use super::protect::Touched;
 use serde::{Deserialize, Serialize};
 
 /// The phases of a dispatch, in their order (DESIGN part 4).
@@ -156,6 +157,20 @@ pub struct Dispatch {
     pub ended_ms: i64,
     /// Which process carries it (holder of its lease), or "".
     pub holder: String,
+}
+
+impl Dispatch {
+    /// What a word to it changes: its swarm, and the places of its steps.
+    pub fn touched(&self) -> Touched {
+        let mut touched = Touched { swarms: [self.swarm_id.clone()].into(), ..Touched::default() };
+        for step in self.steps.iter().filter(|step| !step.place.is_empty()) {
+            match step.place.split_once('/') {
+                Some((balancer, _)) => touched.balancers.insert(balancer.to_string()),
+                None => touched.hosts.insert(step.place.clone()),
+            };
+        }
+        touched
+    }
 }
 
 /// Something that happened (W28): durable, ordered, followed from a cursor.

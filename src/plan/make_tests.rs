@@ -24,6 +24,7 @@ fn host(n: usize, active: bool) -> Host {
         ports: Ports { first: 5000, last: 5040 },
         active,
         supervisor: SupervisorAt::default(),
+        protect: false,
     }
 }
 

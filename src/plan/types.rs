@@ -2,6 +2,7 @@
 
 use crate::model::hold::Hold;
 use crate::model::probe::Probe;
+use crate::model::protect::Touched;
 use crate::model::units::Absent;
 use crate::model::{Fault, Result};
 use serde::{Deserialize, Serialize};
@@ -248,6 +249,16 @@ impl Plan {
             return Err(Fault::refused(format!("without {} nobody would be left in the pool", without.join(", "))));
         }
         Ok(nodes)
+    }
+
+    /// What it changes: its swarm, the hosts on which procs come and go, and the balancers of pools that change.
+    pub fn touched(&self) -> Touched {
+        let pools = self.pool.iter().filter(|pool| pool.is_change()).chain(&self.other_pools);
+        Touched {
+            swarms: [self.swarm_id.clone()].into(),
+            hosts: self.start.iter().chain(&self.retire).chain(&self.lost).map(|proc| proc.host.clone()).collect(),
+            balancers: pools.map(|pool| pool.balancer.clone()).collect(),
+        }
     }
 
     /// Those, and the hosts that it goes on without: it owes them something.

@@ -1,5 +1,6 @@
 //! `config.yaml` of a home: few keys, each with a default, unknown ones refused with their line.
 
+use crate::model::colour::Colour;
 use crate::model::secret::Secrets;
 use crate::model::units::Span;
 use crate::model::{Result, yaml_text};
@@ -11,6 +12,12 @@ use serde::Deserialize;
 pub struct Config {
     /// The fleet's name, shown in the console's head.
     pub name: Option<String>,
+    /// The colour of the console's head, as a name (red, yellow, green, blue, magenta, cyan, grey, white) or `#rrggbb`.
+    pub colour: Option<Colour>,
+    /// Whoever changes what runs in this fleet types its name.
+    pub protect: bool,
+    /// It is only looked at until `:write` (or `--write`) lifts that for a while, with a reason.
+    pub read_only: bool,
     /// `postgres://…`; none = `store.sqlite` in the home.
     pub store: Option<String>,
     pub ssh: SshConfig,

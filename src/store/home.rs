@@ -15,6 +15,8 @@ pub struct Home {
     pub config: Config,
     /// Made by `init --shared GROUP`: several Unix users work in it.
     pub shared: bool,
+    /// Why nothing can be written in it: it opens to look only.
+    pub look_only: Option<String>,
 }
 
 /// Where the home's place is written for the whole machine.
@@ -46,13 +48,14 @@ impl Home {
 
     /// Opens a home; a new one is for this user alone (0700, files 0600).
     pub fn open(path: &Path) -> Result<Home> {
-        let mut home = Home { path: path.to_path_buf(), config: Config::default(), shared: false };
+        let mut home = Home { path: path.to_path_buf(), config: Config::default(), shared: false, look_only: None };
         match fs::metadata(path) {
             Ok(meta) => home.shared = meta.permissions().mode() & 0o2070 == 0o2070,
             Err(error) if error.kind() == ErrorKind::NotFound => home.make_dir(path)?,
             Err(error) => return Err(at(path, "opened", error)),
         }
-        for dir in ["run", "artifacts", "logs"] {
+        home.look_only = unwritable(path);
+        for dir in ["run", "artifacts", "logs"].iter().filter(|_| home.look_only.is_none()) {
             home.make_dir(&path.join(dir))?;
         }
         let config = path.join("config.yaml");
@@ -66,7 +69,7 @@ impl Home {
 
     /// Makes a home for several Unix users, all in this group: directories 2770, files 0660.
     pub fn init_shared(path: &Path, group: Gid) -> Result<Home> {
-        let home = Home { path: path.to_path_buf(), config: Config::default(), shared: true };
+        let home = Home { path: path.to_path_buf(), config: Config::default(), shared: true, look_only: None };
         home.make_dir(path)?;
         nix::unistd::chown(path, None, Some(group)).map_err(|error| {
             Fault::failed(format!("{} cannot be given to the group: {error}", path.display())).next("be a member of the group, or root")
@@ -98,6 +101,13 @@ impl Home {
             Err(error) => Err(at(path, "made", error).next("check the rights of the home, or choose another with --home")),
         }
     }
+}
+
+/// Why something cannot be written to; none when it can.
+pub(super) fn unwritable(path: &Path) -> Option<String> {
+    let error = nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).err()?;
+    let is_closed = matches!(error, nix::errno::Errno::EACCES | nix::errno::Errno::EROFS | nix::errno::Errno::EPERM);
+    is_closed.then(|| format!("{} cannot be written: {}", path.display(), error.desc()))
 }
 
 fn at(path: &Path, what: &str, error: std::io::Error) -> Fault {

@@ -211,7 +211,8 @@ pub enum Liveness {
 /// Held by a process as long as it lives; the kernel frees it at its death, however it dies.
 #[derive(Debug)]
 pub struct HolderLock {
-    _file: File,
+    /// None where nothing can be written: there nothing is held either.
+    _file: Option<File>,
     path: std::path::PathBuf,
 }
 
@@ -222,10 +223,13 @@ impl HolderLock {
         let fault = |error: &dyn std::fmt::Display| {
             Fault::failed(format!("{} cannot be locked: {error}", path.display())).next("check the rights of the home")
         };
+        if home.look_only.is_some() {
+            return Ok(HolderLock { _file: None, path: std::path::PathBuf::new() });
+        }
         home.make_file(&path)?;
         let file = File::options().read(true).write(true).open(&path).map_err(|error| fault(&error))?;
         file.lock().map_err(|error| fault(&error))?;
-        Ok(HolderLock { _file: file, path })
+        Ok(HolderLock { _file: Some(file), path })
     }
     /// Takes it if nobody has it. The file stays when it is given back: whoever takes it next finds the same one.
     pub fn try_take(home: &Home, holder: &str) -> Result<Option<HolderLock>> {
@@ -234,7 +238,7 @@ impl HolderLock {
         home.make_file(&path)?;
         let file = File::options().read(true).write(true).open(&path).map_err(|error| fault(&error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(HolderLock { _file: file, path: std::path::PathBuf::new() })),
+            Ok(()) => Ok(Some(HolderLock { _file: Some(file), path: std::path::PathBuf::new() })),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(error) => Err(fault(&error)),
         }

@@ -52,8 +52,8 @@ struct Place {
     url: String,
     /// SQLite's file.
     file: Option<PathBuf>,
-    /// The schema of a newer swarmdeck, which this one may only look at.
-    newer: Option<i64>,
+    /// Why it may only be looked at.
+    look_only: Option<String>,
     installation: String,
     key: Vec<u8>,
 }
@@ -62,53 +62,73 @@ impl Store {
     /// The store of a home: `store:` of its config.yaml, else `store.sqlite` in it.
     pub async fn open(home: &Home) -> Result<Store> {
         match &home.config.store {
-            Some(url) => Store::open_url(url).await,
+            Some(url) => Store::open_url_as(url, home.look_only.clone()).await,
             None => {
                 let file = home.path.join("store.sqlite");
-                home.make_file(&file)?;
-                Store::open_file(&file).await
+                if home.look_only.is_none() {
+                    home.make_file(&file)?;
+                }
+                Store::open_file_as(&file, home.look_only.clone()).await
             }
         }
     }
 
     /// A SQLite store at a path; refused on a network file system, where its locks do not hold.
     pub async fn open_file(file: &Path) -> Result<Store> {
+        Store::open_file_as(file, None).await
+    }
+
+    /// [`Store::open_file`], to look only when there is a reason for that or the file cannot be written.
+    async fn open_file_as(file: &Path, look_only: Option<String>) -> Result<Store> {
         home::refuse_network(file)?;
+        let look_only = look_only.or_else(|| home::unwritable(file));
         let path = file.to_str().ok_or_else(|| Fault::bad(format!("the path {} is not UTF-8", file.display())))?;
         let mut url = url_of(path);
         url.insert_str(0, "sqlite://");
-        Store::connect(format!("{url}?mode=rwc"), Some(file.to_path_buf())).await
+        let rights = if look_only.is_some() { "ro" } else { "rwc" };
+        let opened = Store::connect(format!("{url}?mode={rights}"), Some(file.to_path_buf()), look_only.clone()).await;
+        match opened {
+            // Nobody has it open, and what a reader needs beside it cannot be made: then nobody writes it either.
+            Err(_) if look_only.is_some() => {
+                Store::connect(format!("{url}?mode=ro&immutable=true"), Some(file.to_path_buf()), look_only).await
+            }
+            opened => opened,
+        }
     }
 
     /// A store by URL: `postgres://…`, or `sqlite:///path`.
     pub async fn open_url(url: &str) -> Result<Store> {
+        Store::open_url_as(url, None).await
+    }
+
+    async fn open_url_as(url: &str, look_only: Option<String>) -> Result<Store> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return Store::open_file(Path::new(path.split('?').next().unwrap_or(path))).await;
+            return Store::open_file_as(Path::new(path.split('?').next().unwrap_or(path)), look_only).await;
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(
                 Fault::bad(format!("'{}' is not the URL of a store", without_user(url))).next("write store: postgres://user@host/database")
             );
         }
-        Store::connect(url.to_string(), None).await
+        Store::connect(url.to_string(), None, look_only).await
     }
 
-    async fn connect(url: String, file: Option<PathBuf>) -> Result<Store> {
+    async fn connect(url: String, file: Option<PathBuf>, look_only: Option<String>) -> Result<Store> {
         sqlx::any::install_default_drivers();
-        let sqlite = file.is_some();
+        let (sqlite, writes) = (file.is_some(), look_only.is_none());
         let shown = file.as_ref().map_or_else(|| without_user(&url), |file| file.display().to_string());
         let fault = |error: sqlx::Error| {
             failed(&format!("the store {shown} cannot be opened"), &error).next("check its path or URL, its rights, and that it runs")
         };
         // Once by itself: the pool would try again until its time limit before it says what is wrong.
         let mut first = AnyConnection::connect(&url).await.map_err(fault)?;
-        prepare_connection(&mut first, sqlite).await.map_err(fault)?;
+        prepare_connection(&mut first, sqlite, writes).await.map_err(fault)?;
         first.close().await.map_err(fault)?;
         let pool = AnyPoolOptions::new()
             .max_connections(4)
             .acquire_timeout(Duration::from_secs(30))
-            .after_connect(move |connection, _| Box::pin(prepare_connection(connection, sqlite)))
+            .after_connect(move |connection, _| Box::pin(prepare_connection(connection, sqlite, writes)))
             // SQLite itself takes a transaction back when the disk is full; the library then holds it for open, for ever.
             .before_acquire(|connection, _| {
                 let sound = !connection.is_in_transaction();
@@ -118,7 +138,13 @@ impl Store {
             .await
             .map_err(fault)?;
         let (newer, installation, key) = schema::prepare(&pool, file.as_deref()).await?;
-        let place = Place { url, file, newer, installation, key };
+        let newer =
+            newer.map(|newer| format!("this store was written by a newer swarmdeck (schema {newer}, this one knows {})", schema::newest()));
+        let look_only = match newer.or(look_only) {
+            None if !sqlite => schema::closed(&pool).await?,
+            look_only => look_only,
+        };
+        let place = Place { url, file, look_only, installation, key };
         Ok(Store { pool, place: Arc::new(place), turn: Arc::default() })
     }
 
@@ -134,10 +160,9 @@ impl Store {
     pub fn file(&self) -> Option<&Path> {
         self.place.file.as_deref()
     }
-    /// Why nothing can be written: the store is of a newer swarmdeck.
+    /// Why nothing can be written: the store is of a newer swarmdeck, or this user may not.
     pub fn look_only(&self) -> Option<String> {
-        let newer = self.place.newer?;
-        Some(format!("this store was written by a newer swarmdeck (schema {newer}, this one knows {})", schema::newest()))
+        self.place.look_only.clone()
     }
     fn is_postgres(&self) -> bool {
         self.place.file.is_none()
@@ -146,7 +171,7 @@ impl Store {
     /// A writing transaction: no other writer runs until it ends; dropped without `commit`, it leaves nothing.
     async fn write(&self) -> Result<Write<'_>> {
         if let Some(why) = self.look_only() {
-            return Err(Fault::refused(why).next("install the newer swarmdeck; this one can only look"));
+            return Err(Fault::refused(why).next("this one can only look: use the swarmdeck, or be the user, that may write it"));
         }
         let turn = self.turn.lock().await;
         let begin = if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" };
@@ -165,11 +190,20 @@ impl Store {
 }
 
 /// What every connection is told first.
-async fn prepare_connection(connection: &mut AnyConnection, sqlite: bool) -> sqlx::Result<()> {
+async fn prepare_connection(connection: &mut AnyConnection, sqlite: bool, writes: bool) -> sqlx::Result<()> {
     // The time limit first: setting the journal mode may itself have to wait.
     let pragmas = ["PRAGMA busy_timeout = 20000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"];
-    for pragma in pragmas.iter().take(if sqlite { pragmas.len() } else { 0 }) {
+    let told = match (sqlite, writes) {
+        (false, _) => 0,
+        (true, false) => 1,
+        (true, true) => pragmas.len(),
+    };
+    for pragma in pragmas.iter().take(told) {
         connection.execute(*pragma).await?;
+    }
+    if sqlite && !writes {
+        // Said now that it cannot be read so, not at the first question.
+        connection.execute("SELECT value FROM meta WHERE key = 'schema'").await?;
     }
     Ok(())
 }

@@ -78,6 +78,19 @@ pub async fn prepare(pool: &AnyPool, file: Option<&Path>) -> Result<(Option<i64>
     Ok(((found > newest()).then_some(found), installation, key.into_bytes()))
 }
 
+/// Why a PostgreSQL store cannot be written by this user: a standby, a session that only reads, a role without the right.
+pub async fn closed(pool: &AnyPool) -> Result<Option<String>> {
+    let asked = "SELECT CAST(CASE WHEN pg_is_in_recovery() THEN 1 WHEN current_setting('transaction_read_only') = 'on' THEN 2 \
+                 WHEN NOT has_table_privilege('events', 'INSERT') THEN 3 ELSE 0 END AS BIGINT)";
+    let row = sqlx::query(asked).fetch_one(pool).await.map_err(read)?;
+    Ok(match get::<i64, _>(&row, 0)? {
+        1 => Some("this store is a standby, which is only read".into()),
+        2 => Some("this store is opened for reading only".into()),
+        3 => Some("this database user may not write the store".into()),
+        _ => None,
+    })
+}
+
 fn schema(found: Option<String>) -> Result<i64> {
     let Some(found) = found else { return Ok(0) };
     found.parse().map_err(|_| Fault::failed("this is not a store of swarmdeck: its schema is not a number"))

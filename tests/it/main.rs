@@ -14,6 +14,7 @@ mod ends;
 mod faults;
 mod fixtures;
 mod fleet;
+mod guard;
 mod logs;
 mod main_job;
 mod requests;

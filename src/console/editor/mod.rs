@@ -209,6 +209,11 @@ impl Editor {
         (self.fleet, self.can_write) = (fleet.into(), can_write);
         self
     }
+    /// Whether saving is allowed now: that may change while it is open.
+    pub fn with_write(&mut self, can_write: bool) -> &mut Editor {
+        self.can_write = can_write;
+        self
+    }
     pub fn target(&self) -> &EditTarget {
         &self.document.target
     }

@@ -18,7 +18,7 @@ impl Editor {
         let is_new = self.is_new();
         let no = |text: String| Some((text, true));
         if !self.can_write {
-            self.message = no("this fleet is open to look only; the draft is kept".into());
+            self.message = no("READ-ONLY: the draft is kept; :write 15m WHY outside the editor lifts that".into());
         } else if self.saving || self.trying.is_some() {
             self.message = no("the last save is still under way".into());
         } else if let Some(at) = error {

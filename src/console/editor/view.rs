@@ -132,7 +132,7 @@ impl Editor {
             (true, ..) => "NOT SAVED".to_string(),
         };
         let state = if area.width < TWO && (self.is_changed() || self.is_new()) { "NOT SAVED".into() } else { state };
-        let right = format!("{state}  {} ", if self.can_write { "WRITE" } else { "LOOK ONLY" });
+        let right = format!("{state}  {} ", if self.can_write { "WRITE" } else { "READ-ONLY" });
         let used = put(buf, area, &fleet, paint(Role::Fleet));
         let gap = if used > 0 { 2 } else { 0 };
         let rest = right_part(area, used + gap);

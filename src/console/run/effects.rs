@@ -171,6 +171,8 @@ impl Runner {
                     }
                 });
             }
+            Effect::Writing { for_ms: 0, .. } => self.task(None, async move { Msg::Said(port.read_only_again().await) }),
+            Effect::Writing { for_ms, why } => self.task(None, async move { Msg::Said(port.lift_read_only(for_ms, &why).await) }),
             Effect::ExportAudit { wanted, path } => self.task(None, async move { Msg::Said(port.export_audit(&wanted, &path).await) }),
             Effect::Quit
             | Effect::QuitAndStop

@@ -8,6 +8,7 @@ use crate::deck::look::{DispatchRequest, LogLine, Target};
 use crate::deck::verbs::Verb;
 use crate::model::Result;
 use crate::model::hold::HoldOn;
+use crate::model::protect::Protected;
 use crate::plan::Plan;
 use std::collections::VecDeque;
 
@@ -123,6 +124,8 @@ pub enum PlanFocus {
     /// The tick that lifts what holds the swarm.
     Lift,
     Why,
+    /// The name of what is protected, typed instead of `y`.
+    Name,
     Cancel,
     Go,
 }
@@ -139,6 +142,8 @@ pub struct PlanLayer {
     pub started_ms: i64,
     pub plan: Option<Result<Plan>>,
     pub why: Field,
+    /// The name that is typed where something is protected.
+    pub name: Field,
     pub focus: PlanFocus,
     /// When its frame was written; none before.
     pub painted_ms: Option<i64>,
@@ -187,6 +192,8 @@ pub enum PaletteGo {
     Report(String),
     /// A new object.
     New(crate::model::document::Kind),
+    /// Lifts that the fleet is read-only, for so long (ms; 0: looks only again), with a reason.
+    Write(i64, String),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,
@@ -262,14 +269,29 @@ pub struct Confirm {
     pub focus: usize,
     /// When its frame was written; none before.
     pub painted_ms: Option<i64>,
+    /// Whose name is typed before a button that changes something can be pressed.
+    pub protected: Option<Protected>,
+    pub name: Field,
+}
+
+impl Button {
+    /// Whether something is changed by it.
+    pub fn acts(&self) -> bool {
+        self.effects.iter().any(Effect::changes_something)
+    }
 }
 
 impl Confirm {
+    /// Whether a button may be pressed: it changes nothing, nothing is protected, or its name was typed.
+    pub fn may_press(&self, button: &Button) -> bool {
+        !button.acts() || self.protected.as_ref().is_none_or(|by| by.is_named(&self.name.text))
+    }
+
     /// A question: Cancel, and what else there is.
     pub fn new(title: impl Into<String>, lines: Vec<String>, others: Vec<Button>) -> Confirm {
         let mut buttons = vec![Button { label: "CANCEL".into(), effects: Vec::new(), log: None }];
         buttons.extend(others);
-        Confirm { title: title.into(), lines, buttons, focus: 0, painted_ms: None }
+        Confirm { title: title.into(), lines, buttons, focus: 0, painted_ms: None, protected: None, name: Field::default() }
     }
 }
 

@@ -19,6 +19,7 @@ pub use place::{Peek, Place, Travel};
 
 use crate::deck::habits::Habits;
 use crate::deck::look::{Look, Target};
+use crate::model::protect::Protected;
 use crossterm::event::KeyEvent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -166,6 +167,16 @@ impl State {
                 target => target.cloned().unwrap_or(Target::Nothing),
             },
         }
+    }
+
+    /// Whether anything may be changed from here now.
+    pub fn may_write(&self) -> bool {
+        self.look.writing.may(self.now_ms)
+    }
+
+    /// Whose name is typed before a plan is carried out; none: a `y` is enough.
+    pub fn protected_of(&self, plan: &PlanLayer) -> Option<&Protected> {
+        plan.plan.as_ref().and_then(|plan| plan.as_ref().ok()).and_then(|plan| self.look.protection.over(&plan.touched()))
     }
 
     /// Shows a line for some seconds.

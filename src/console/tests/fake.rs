@@ -87,6 +87,12 @@ impl Port for Fake {
     async fn interrupt(&self) -> Said {
         Ok("stopped".into())
     }
+    async fn lift_read_only(&self, _: i64, _: &str) -> Said {
+        Ok("lifted".into())
+    }
+    async fn read_only_again(&self) -> Said {
+        Ok("looks only".into())
+    }
     async fn proc_verb(&self, verb: &str, _: &str, name: &str) -> Said {
         Ok(format!("{verb} {name}"))
     }

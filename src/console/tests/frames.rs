@@ -151,7 +151,7 @@ pub fn screens() -> Vec<Screen> {
         ("zoom", |s| drop(press(s, "z"))),
         ("editor", with_editor),
         ("welcome", |s| {
-            update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), can_write: true, ..Look::default() })));
+            update(s, Msg::Look(Arc::new(Look { now_ms: NOW, who: "op1".into(), ..Look::default() })));
         }),
     ]
 }

@@ -125,7 +125,7 @@ fn a_command_is_run_only_behind_its_question_and_a_shell_only_where_it_may_write
     press(&mut state, "esc 4");
     assert!(matches!(press(&mut state, "s").as_slice(), [Effect::Shell { target: Target::Proc(..) }]));
     let mut looks = (*state.look).clone();
-    looks.can_write = false;
+    looks.writing = crate::model::writing::Writing::ReadOnly;
     update(&mut state, Msg::Look(std::sync::Arc::new(looks)));
     assert_eq!(press(&mut state, "s"), []);
 }

@@ -3,7 +3,8 @@
 mod fake;
 pub mod fixture;
 mod forms;
-mod frames;
+pub mod frames;
+mod guard;
 mod logs;
 mod random;
 mod readme;
@@ -11,3 +12,4 @@ mod seeing;
 mod speed;
 mod terminal;
 mod ways;
+mod why;

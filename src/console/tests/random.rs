@@ -114,11 +114,21 @@ struct Played {
     parser: Parser,
     clock: Instant,
     changes: usize,
+    /// Whether all of the fleet is protected: nobody types its name by chance.
+    protected: bool,
 }
 
 impl Played {
     fn new(seed: u64) -> Played {
-        Played { seed, dice: Dice(seed), state: state(80, 24), parser: Parser::new(LOCAL), clock: Instant::now(), changes: 0 }
+        Played {
+            seed,
+            dice: Dice(seed),
+            state: state(80, 24),
+            parser: Parser::new(LOCAL),
+            clock: Instant::now(),
+            changes: 0,
+            protected: false,
+        }
     }
 
     fn wait(&mut self, ms: usize) {
@@ -145,6 +155,9 @@ impl Played {
         let effects = update(&mut self.state, msg);
         for effect in effects.iter().filter(|effect| effect.changes_something()) {
             assert!(seen && is_key, "seed {}, {typed:?}: {effect:?} without a confirm that was seen", self.seed);
+            let runs = matches!(effect, Effect::Execute { .. } | Effect::BeginWave { .. });
+            let acts = runs || !crate::console::update::guard::touched(&self.state, effect).is_empty();
+            assert!(!self.protected || !acts, "seed {}, {typed:?}: {effect:?} without the fleet's name", self.seed);
             self.changes += 1;
         }
         answer(&mut self.state, &effects);
@@ -159,6 +172,7 @@ impl Played {
             moved.swarms.truncate(5);
         }
         moved.version = number as u64;
+        moved.protection = self.state.look.protection.clone();
         let was = self.state.pane().map(|pane| pane.cursor.clone());
         update(&mut self.state, Msg::Look(Arc::new(moved)));
         let is = self.state.pane().map(|pane| pane.cursor.clone());
@@ -225,6 +239,21 @@ fn keys_at_random_change_nothing_without_a_confirm() {
     let each = 5_000;
     let changes: usize = (0..how_many().div_ceil(each) as u64).map(|seed| Played::new(seed * 7919 + 1).play(each, true)).sum();
     assert!(changes > 0, "the keys do get as far as confirming");
+}
+
+#[test]
+fn keys_at_random_change_nothing_that_runs_in_a_protected_fleet() {
+    let each = 5_000;
+    let play = |seed: u64| {
+        let mut played = Played::new(seed * 6_151 + 3);
+        let mut fleet = look();
+        std::sync::Arc::make_mut(&mut fleet.protection).fleet("PROD-EU");
+        update(&mut played.state, Msg::Look(Arc::new(fleet)));
+        played.protected = true;
+        played.play(each, true)
+    };
+    let changes: usize = (0..(how_many() / 2).div_ceil(each) as u64).map(play).sum();
+    assert!(changes > 0, "what is only written down needs no name");
 }
 
 #[test]

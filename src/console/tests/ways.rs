@@ -289,7 +289,7 @@ fn read_only_looks_and_says_so_before_any_change() {
     for keys in [". d", ". b", ". =", ". g", "4 . r", "4 . !", "6 . x", "3 j . p"] {
         let mut state = state(80, 24);
         let mut other = look();
-        other.can_write = false;
+        other.writing = crate::model::writing::Writing::Never("a newer swarmdeck wrote this store".into());
         update(&mut state, Msg::Look(Arc::new(other)));
         press(&mut state, "2");
         let effects = press(&mut state, keys);

@@ -1,6 +1,7 @@
 //! How many colours a terminal draws, and the nearest that it can.
 
-use ratatui::style::Color;
+use crate::model::colour::Colour;
+use ratatui::style::{Color, Modifier, Style};
 
 /// How many colours may be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,18 @@ impl Depth {
             "truecolor" | "24bit" => Depth::True,
             _ if term.contains("256color") || term.contains("direct") || term == "xterm-kitty" => Depth::Indexed,
             _ => Depth::Sixteen,
+        }
+    }
+
+    /// A ground of this colour, and letters that can be read on what is drawn of it.
+    pub fn band(self, ground: Colour) -> Style {
+        let rgb = |colour: Colour| Color::Rgb(colour.red, colour.green, colour.blue);
+        let drawn = self.nearest(rgb(ground));
+        let seen =
+            BASIC.iter().find(|(known, _)| *known == drawn).map_or(ground, |(_, (red, green, blue))| Colour::new(*red, *green, *blue));
+        match self {
+            Depth::Mono => Style::new().add_modifier(Modifier::REVERSED),
+            _ => Style::new().bg(drawn).fg(self.nearest(rgb(seen.letters()))),
         }
     }
 

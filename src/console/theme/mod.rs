@@ -6,7 +6,8 @@ mod load;
 pub use depth::Depth;
 pub use load::{EMBEDDED, load, names, paper};
 
-use ratatui::style::Style;
+use crate::model::colour::Colour;
+use ratatui::style::{Modifier, Style};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -115,5 +116,16 @@ impl Theme {
     /// How a role looks; roles that the theme does not name look like plain text.
     pub fn style(&self, role: Role) -> Style {
         self.styles.get(&role).copied().unwrap_or_default()
+    }
+
+    /// With the first line of every screen in the fleet's own colour; without colours it is reversed.
+    #[must_use]
+    pub fn with_band(mut self, band: Option<Colour>) -> Theme {
+        if let Some(band) = band {
+            let style = self.depth.band(band);
+            self.styles.insert(Role::Header, style);
+            self.styles.insert(Role::Fleet, style.add_modifier(Modifier::BOLD));
+        }
+        self
     }
 }

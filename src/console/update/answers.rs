@@ -2,7 +2,7 @@
 
 use crate::console::effect::Effect;
 use crate::console::msg::Msg;
-use crate::console::state::{Kind, Layer, Pane, Scope, State};
+use crate::console::state::{Field, Kind, Layer, Pane, PlanFocus, Scope, State};
 use crate::deck::look::Target;
 use crate::model::{FaultKind, Result};
 
@@ -20,6 +20,11 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             if let Some(layer) = layer {
                 layer.plan = Some(*plan);
                 layer.painted_ms = None;
+                // A name is typed for the plan that is seen.
+                layer.name = Field::default();
+                if layer.focus == PlanFocus::Name {
+                    layer.focus = PlanFocus::Cancel;
+                }
             }
         }
         Msg::Reported { dispatch, lines: Ok(lines) } => state.report = Some((Target::Dispatch(dispatch), lines)),

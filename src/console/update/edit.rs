@@ -8,6 +8,7 @@ use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTar
 use crate::model::Result;
 use crate::model::document::Kind;
 use crate::model::fault::FaultKind;
+use crate::model::writing::Writing;
 use crossterm::event::KeyEvent;
 
 fn editor(state: &mut State) -> Option<&mut Editor> {
@@ -47,8 +48,8 @@ pub fn target(verb: &str, on: &Target) -> Option<EditTarget> {
 
 /// A key of the editor on top.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let now_ms = state.now_ms;
-    let acts = editor(state).map(|editor| editor.key(key, now_ms)).unwrap_or_default();
+    let (now_ms, can_write) = (state.now_ms, state.may_write());
+    let acts = editor(state).map(|editor| editor.with_write(can_write).key(key, now_ms)).unwrap_or_default();
     effects(state, acts)
 }
 
@@ -61,8 +62,8 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
 
 /// Time for its check and its draft.
 pub fn tick(state: &mut State) -> Vec<Effect> {
-    let now_ms = state.now_ms;
-    let acts = editor(state).map(|editor| editor.tick(now_ms)).unwrap_or_default();
+    let (now_ms, can_write) = (state.now_ms, state.may_write());
+    let acts = editor(state).map(|editor| editor.with_write(can_write).tick(now_ms)).unwrap_or_default();
     effects(state, acts)
 }
 
@@ -71,7 +72,8 @@ fn effects(state: &mut State, acts: Vec<EditorAct>) -> Vec<Effect> {
     let mut effects = Vec::new();
     for act in acts {
         match act {
-            EditorAct::Draft(_) | EditorAct::DropDraft if !state.look.can_write => {}
+            EditorAct::Draft(_) | EditorAct::DropDraft if !keeps_drafts(state) => {}
+            EditorAct::Save { .. } | EditorAct::External { .. } if verbs::is_read_only(state) => {}
             EditorAct::Draft(draft) => effects.push(Effect::SaveDraft { target: target.clone(), draft: Some(draft) }),
             EditorAct::DropDraft => effects.push(Effect::SaveDraft { target: target.clone(), draft: None }),
             EditorAct::Try { text, rev } => effects.push(Effect::TrySave { target: target.clone(), text, rev }),
@@ -103,7 +105,7 @@ pub fn opened(state: &mut State, document: Result<EditDocument>, draft: Option<(
         // Asked for twice: what is open may have been typed in.
         Ok(_) if editor(state).is_some() => {}
         Ok(document) => {
-            let mut open = Editor::open(document, now_ms).with_fleet(&state.look.fleet, state.look.can_write);
+            let mut open = Editor::open(document, now_ms).with_fleet(&state.look.fleet, state.may_write());
             if let Some((draft, kept_ms)) = draft {
                 open.offer_draft(&draft, kept_ms, now_ms);
             }
@@ -173,9 +175,14 @@ fn close(state: &mut State) {
     state.layers.retain(|layer| !matches!(layer, Layer::Editor(_)));
 }
 
+/// Whether drafts can be kept: they are the user's own, and change nothing of the fleet.
+fn keeps_drafts(state: &State) -> bool {
+    !matches!(state.look.writing, Writing::Never(_))
+}
+
 /// The drafts of open editors that were not kept yet, with what they are of.
 pub fn last_drafts(state: &mut State, now_ms: i64) -> Vec<(EditTarget, Option<Draft>)> {
-    if !state.look.can_write {
+    if !keeps_drafts(state) {
         return Vec::new();
     }
     let mut drafts = Vec::new();

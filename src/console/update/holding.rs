@@ -104,8 +104,7 @@ pub fn busy(state: &mut State, fault: &Fault) {
         verbs::button("wait for it", wait(false)),
         verbs::button("undo it, then go", wait(true)),
     ];
-    let confirm = Confirm { buttons, ..Confirm::new("Somebody else is at it", lines, Vec::new()) };
-    state.layers.push(Layer::Confirm(Box::new(confirm)));
+    verbs::put(state, Confirm { buttons, ..Confirm::new("Somebody else is at it", lines, Vec::new()) });
 }
 
 /// The wait begins: its plan's screen says so.

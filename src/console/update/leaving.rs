@@ -18,13 +18,11 @@ pub fn leave(state: &mut State) -> Vec<Effect> {
     lines.push("Left going, a process without a screen carries it; any console shows it.".into());
     let ticket = state.ticket();
     // Leaving it going hurts nobody, so it has the focus (issue 3, item 2).
-    let buttons = vec![
-        verbs::button("leave it going", vec![Effect::HandOver { ticket }]),
-        verbs::button("stay", Vec::new()),
-        verbs::button("stop and undo", vec![Effect::QuitAndUndo(ids)]),
-    ];
-    let confirm = Confirm { buttons, ..Confirm::new("Leave?", lines, Vec::new()) };
-    state.layers.push(Layer::Confirm(Box::new(confirm)));
+    let mut buttons = vec![verbs::button("leave it going", vec![Effect::HandOver { ticket }]), verbs::button("stay", Vec::new())];
+    if state.may_write() {
+        buttons.push(verbs::button("stop and undo", vec![Effect::QuitAndUndo(ids)]));
+    }
+    verbs::put(state, Confirm { buttons, ..Confirm::new("Leave?", lines, Vec::new()) });
     Vec::new()
 }
 

@@ -7,6 +7,7 @@ mod confirm;
 mod drawn;
 pub(super) mod edit;
 mod goto;
+pub(super) mod guard;
 mod holding;
 mod leaving;
 mod log;
@@ -175,6 +176,16 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Some(Layer::Columns(_)) => return views::columns_key(state, key),
         Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Why => {
             if let Some(effects) = plan::why_key(state, key) {
+                return effects;
+            }
+        }
+        Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Name => {
+            if let Some(effects) = plan::name_key(state, key) {
+                return effects;
+            }
+        }
+        Some(Layer::Confirm(question)) if question.protected.is_some() => {
+            if let Some(effects) = confirm::name_key(state, key) {
                 return effects;
             }
         }

@@ -8,6 +8,7 @@ use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State,
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, EditTarget, Target};
 use crate::model::document;
+use crate::model::units::Span;
 use crossterm::event::{KeyCode, KeyEvent};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -89,6 +90,7 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             Vec::new()
         }
         PaletteGo::Quit => leaving::leave(state),
+        PaletteGo::Write(for_ms, why) => vec![Effect::Writing { for_ms, why }],
         PaletteGo::Mouse => {
             state.mouse = !state.mouse;
             let text = if state.mouse {
@@ -172,6 +174,14 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
                 state.look.dispatches.iter().find(|dispatch| dispatch.number.to_string() == *number || dispatch.id == *number)?;
             item(format!("report {}", dispatch.number), "text", PaletteGo::Report(dispatch.id.clone()))
         }
+        ["write"] => item("write 15m WHY: lifts that this fleet is read-only".into(), "", PaletteGo::Write(15 * 60_000, String::new())),
+        ["write", "off"] => item("write off: this console only looks again".into(), "", PaletteGo::Write(0, String::new())),
+        ["write", span, ..] => {
+            let why = text.trim_start().strip_prefix("write")?.trim_start().strip_prefix(span)?.trim();
+            let for_ms = i64::try_from(span.parse::<Span>().ok()?.0.as_millis()).ok().filter(|ms| *ms > 0)?;
+            let shown = if why.is_empty() { "WHY".to_string() } else { why.to_string() };
+            item(format!("write {span} {shown}: may change things so long, written down"), "", PaletteGo::Write(for_ms, why.into()))
+        }
         ["theme", name] => item(format!("theme {name}"), "", PaletteGo::Theme((*name).into())),
         _ => None,
     }
@@ -216,6 +226,7 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         ("hold the fleet, or lift that", PaletteGo::HoldFleet, Action::Palette),
         ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
         ("quit", PaletteGo::Quit, Action::Leave),
+        ("write 15m WHY: lifts that this fleet is read-only, for so long", PaletteGo::Write(15 * 60_000, String::new()), Action::Palette),
     ];
     let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: key_of(action).into(), go });
     let themes = theme::EMBEDDED.iter().map(|(name, _)| PaletteItem {

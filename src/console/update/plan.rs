@@ -3,7 +3,7 @@
 use super::{goto, holding};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
-use crate::console::state::{DEAF_MS, Layer, PlanFocus, PlanLayer, State};
+use crate::console::state::{DEAF_MS, Field, Layer, PlanFocus, PlanLayer, State};
 use crate::model::quote::quote;
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -20,14 +20,67 @@ pub fn why_key(state: &mut State, key: KeyEvent) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
+/// A key while the name of what is protected is typed; none when it is for the screen.
+pub fn name_key(state: &mut State, key: KeyEvent) -> Option<Vec<Effect>> {
+    let named = is_named(state);
+    let Some(Layer::Plan(plan)) = state.layers.last_mut() else { return None };
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab => return None,
+        KeyCode::Esc => (plan.focus, plan.name) = (PlanFocus::Cancel, Field::default()),
+        KeyCode::Enter if named => return Some(send(state)),
+        KeyCode::Enter => {
+            let text = state.layers.last().and_then(|layer| match layer {
+                Layer::Plan(plan) => state.protected_of(plan).map(|by| format!("that is not its name: type {}, or esc", by.asked())),
+                _ => None,
+            });
+            state.say(text.unwrap_or_default(), true);
+        }
+        _ => {
+            plan.name.key(key);
+        }
+    }
+    Some(Vec::new())
+}
+
+/// Whether the name that is asked for was typed, or none is.
+fn is_named(state: &State) -> bool {
+    match state.layers.last() {
+        Some(Layer::Plan(plan)) => state.protected_of(plan).is_none_or(|by| by.is_named(&plan.name.text)),
+        _ => false,
+    }
+}
+
+/// Carries it out, unless something holds it or nothing may be changed; where something is protected its name comes first.
+fn send(state: &mut State) -> Vec<Effect> {
+    let Some(Layer::Plan(plan)) = state.layers.last() else { return Vec::new() };
+    if let Some(held) = holding::stops(plan) {
+        state.say(held, true);
+    } else if !super::verbs::is_read_only(state) {
+        let named = is_named(state);
+        if let Some(Layer::Plan(plan)) = state.layers.last_mut() {
+            if named {
+                return go(plan);
+            }
+            plan.focus = PlanFocus::Name;
+        }
+    }
+    Vec::new()
+}
+
 /// An action on the plan.
 pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
     let now_ms = state.now_ms;
+    let protected = matches!(state.layers.last(), Some(Layer::Plan(plan)) if state.protected_of(plan).is_some());
     let Some(Layer::Plan(plan)) = state.layers.last_mut() else { return Vec::new() };
     let heard = plan.painted_ms.is_some_and(|painted| now_ms >= painted + DEAF_MS);
     let held = plan.plan.as_ref().is_some_and(|plan| plan.as_ref().is_ok_and(|plan| !plan.held.is_empty()));
-    let order = [PlanFocus::Lift, PlanFocus::Why, PlanFocus::Cancel, PlanFocus::Go];
-    let order = if held { order.as_slice() } else { order.get(1..).unwrap_or_default() };
+    let order = [PlanFocus::Lift, PlanFocus::Why, PlanFocus::Name, PlanFocus::Cancel, PlanFocus::Go];
+    let there = |focus: &PlanFocus| match focus {
+        PlanFocus::Lift => held,
+        PlanFocus::Name => protected,
+        _ => true,
+    };
+    let order: Vec<PlanFocus> = order.into_iter().filter(there).collect();
     let count = order.len();
     let at = order.iter().position(|focus| *focus == plan.focus).unwrap_or(1);
     match act {
@@ -50,13 +103,7 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Choose if plan.focus == PlanFocus::Cancel => return goto::pop(state),
         Action::Choose if plan.focus != PlanFocus::Go => {}
         Action::Choose | Action::Accept => {
-            if let Some(held) = holding::stops(plan) {
-                state.say(held, true);
-            } else if !super::verbs::is_read_only(state)
-                && let Some(Layer::Plan(plan)) = state.layers.last_mut()
-            {
-                return go(plan);
-            }
+            return send(state);
         }
         _ => {}
     }

@@ -1,10 +1,11 @@
 //! The verbs: the `.` menu of one object, and how each verb begins. None of them changes anything before a plan or a question was answered.
 
-use super::{edit, goto, holding, leaving, waves};
+use super::{edit, goto, guard, holding, leaving, waves};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
 use crate::console::state::{Ask, Asks, Button, Confirm, Field, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, verbs_on};
 use crate::deck::look::{DispatchRequest, Replaced, Target, Word};
+use crate::model::protect::Touched;
 use crate::model::record::{Outcome, Step, StepState};
 use crossterm::event::{KeyCode, KeyEvent};
 use std::collections::{BTreeSet, VecDeque};
@@ -63,10 +64,11 @@ pub fn menu_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
 
 /// Whether nothing may be changed from here; says so.
 pub fn is_read_only(state: &mut State) -> bool {
-    if !state.look.can_write {
-        state.say("READ-ONLY: a newer swarmdeck wrote this store, or it may not be written from here; this console only looks", true);
+    let refusal = state.look.writing.refusal(state.now_ms);
+    if let Some(fault) = &refusal {
+        state.say(fault.line(), true);
     }
-    !state.look.can_write
+    refusal.is_some()
 }
 
 /// Begins a verb on an object: opens its plan, its question, its editor or its log.
@@ -282,8 +284,18 @@ pub fn confirm_apply(state: &mut State, path: String) {
 pub fn confirm(state: &mut State, confirm: Confirm) {
     // Every question is about a change.
     if !is_read_only(state) {
-        state.layers.push(Layer::Confirm(Box::new(confirm)));
+        put(state, confirm);
     }
+}
+
+/// [`confirm`], also where nothing may be changed: of what its buttons change, the most protected is named.
+pub fn put(state: &mut State, mut confirm: Confirm) {
+    if confirm.protected.is_none() {
+        let mut touched = Touched::default();
+        confirm.buttons.iter().flat_map(|button| &button.effects).for_each(|effect| touched.and(guard::touched(state, effect)));
+        confirm.protected = state.look.protection.over(&touched).cloned();
+    }
+    state.layers.push(Layer::Confirm(Box::new(confirm)));
 }
 
 fn ask(state: &mut State, title: String, asks: Asks, fields: Vec<(&'static str, Field)>) {
@@ -312,6 +324,7 @@ pub fn plan(state: &mut State, request: DispatchRequest) -> Vec<Effect> {
         started_ms: state.now_ms,
         plan: None,
         why,
+        name: Field::default(),
         focus: PlanFocus::Cancel,
         painted_ms: None,
         top: 0,

@@ -6,6 +6,7 @@ use crate::console::rows::find;
 use crate::console::state::{Ask, Asks, Confirm, Field, Layer, LogLayer, LogSource, State};
 use crate::deck::look::Target;
 use crate::deck::wave::{WavePlan, WaveRequest};
+use crate::model::protect::Touched;
 use crate::model::wave::AT_ONCE;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
@@ -78,7 +79,11 @@ pub fn planned(state: &mut State, ticket: u64, why: &str, planned: Result<WavePl
         lines.push(format!("! {} are HELD: lift that first (.h on the row).", held.len()));
         Vec::new()
     };
-    verbs::confirm(state, Confirm::new(format!("Dispatch {} swarms as one wave?", planned.plans.len()), lines, buttons));
+    let mut touched = Touched::default();
+    planned.plans.iter().for_each(|plan| touched.and(plan.touched()));
+    let protected = state.look.protection.over(&touched).filter(|_| !buttons.is_empty()).cloned();
+    let title = format!("Dispatch {} swarms as one wave?", planned.plans.len());
+    verbs::confirm(state, Confirm { protected, ..Confirm::new(title, lines, buttons) });
 }
 
 /// `shop-prod-web  v1 -> v2  +2 -2, 3 keys`.

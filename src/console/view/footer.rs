@@ -3,7 +3,7 @@
 use super::Pen;
 use crate::console::keys::{Action, key_of};
 use crate::console::rows::find;
-use crate::console::state::{Kind, Layer, State};
+use crate::console::state::{Kind, Layer, PlanFocus, State};
 use crate::console::theme::Role;
 use crate::model::record::Outcome;
 use ratatui::layout::Rect;
@@ -147,6 +147,7 @@ fn keys(state: &State) -> String {
             (Action::Out, "back"),
         ]),
         Some(Layer::Editor(_)) => return String::new(),
+        Some(Layer::Plan(layer)) if layer.focus == PlanFocus::Name => "enter go  tab next  esc clear".into(),
         Some(Layer::Plan(layer)) if let Some(Ok(plan)) = &layer.plan => {
             format!("tab next  y {}  esc cancel  = all diffs  c copy as command", plan.verb)
         }
@@ -177,6 +178,7 @@ fn keys(state: &State) -> String {
         Some(Layer::Filter { .. }) => "enter keep  esc undo   text !x ~x state:fatal host:web* app: squad: user: since:2h".into(),
         Some(Layer::Ask(_)) => "tab next field  enter go on (shows the plan or asks first)  esc cancel".into(),
         Some(Layer::Question(_)) => "enter answer  esc no answer".into(),
+        Some(Layer::Confirm(confirm)) if confirm.protected.is_some() => "type its name  tab choose  enter press  esc cancel".into(),
         Some(Layer::Confirm(_)) => "tab choose  enter press  y yes  n no  esc cancel".into(),
         Some(Layer::Leaving { .. }) => "it takes 30 s at most".into(),
         Some(Layer::Help { .. }) => "j down  k up  esc back".into(),

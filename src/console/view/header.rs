@@ -8,6 +8,11 @@ use crate::console::theme::Role;
 use crate::model::world::HostState;
 use ratatui::layout::Rect;
 
+/// How long is left, begun minutes counted: `15m`, `1m`.
+fn minutes(ms: i64) -> String {
+    format!("{}m", ms.div_euclid(60_000) + i64::from(ms % 60_000 > 0))
+}
+
 /// Draws it; without a title it says the numbers of the fleet.
 pub fn draw(pen: &mut Pen<'_>, state: &State, title: &str) {
     let look = &state.look;
@@ -32,7 +37,11 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, title: &str) {
     // A narrow screen has no room for who looks.
     let name = if title.is_empty() { look.who.as_str() } else { look.who.split('@').next().unwrap_or_default() };
     let who = if width < 72 { String::new() } else { format!("{name} ") };
-    let right = if look.can_write { format!("{who}WRITE  {age}  ") } else { format!("{who} {age} READ-ONLY") };
+    let right = match look.writing.left_ms(state.now_ms) {
+        Some(left) => format!("{who}WRITE {} left  {age}  ", minutes(left)),
+        None if state.may_write() => format!("{who}WRITE  {age}  "),
+        None => format!("{who} {age} READ-ONLY"),
+    };
     let wide = pen.width(&right).min(width);
     let room = width.saturating_sub(wide + 1 + (end - x));
     if room > 10 {

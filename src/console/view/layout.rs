@@ -18,6 +18,12 @@ pub fn body(area: Rect) -> Rect {
     Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(3), ..area }
 }
 
+/// Where the help lies: the fleet's name above it and the keys below stay in sight.
+pub fn help(area: Rect) -> Rect {
+    let top = u16::from(area.height > 4);
+    Rect { y: area.y + top, height: area.height.saturating_sub(1 + top), ..area }
+}
+
 /// Rows of a list or text that fills the screen.
 pub fn screen_rows((_, height): (u16, u16)) -> usize {
     usize::from(height.saturating_sub(5)).max(1)

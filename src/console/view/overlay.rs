@@ -1,6 +1,6 @@
 //! What lies over a screen: menu, palette, filter line, help, questions.
 
-use super::Pen;
+use super::{Pen, layout};
 use crate::console::keys::{BINDINGS, Where};
 use crate::console::rows::find;
 use crate::console::state::{Ask, Columns, Confirm, Field, HostQuestion, Layer, Palette, State, verbs_on};
@@ -33,8 +33,11 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position>
 /// A box of that inside, in the middle.
 fn middle(pen: &Pen<'_>, width: u16, height: u16) -> Rect {
     let width = width.saturating_add(4).min(pen.area.width);
-    let height = height.saturating_add(2).min(pen.area.height);
-    Rect { x: pen.area.x + (pen.area.width - width) / 2, y: pen.area.y + (pen.area.height - height) / 2, width, height }
+    // Below the first line, which says whose fleet it is.
+    let top = u16::from(pen.area.height > 4);
+    let height = height.saturating_add(2).min(pen.area.height - top);
+    let y = pen.area.y + ((pen.area.height - height) / 2).max(top);
+    Rect { x: pen.area.x + (pen.area.width - width) / 2, y, width, height }
 }
 
 fn input(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, field: &Field) -> Position {
@@ -161,8 +164,7 @@ pub fn help_lines() -> Vec<(Role, String)> {
 
 fn help(pen: &mut Pen<'_>, top: usize) -> Option<Position> {
     let lines = help_lines();
-    let area = Rect { height: pen.area.height.saturating_sub(1), ..pen.area };
-    let inside = pen.frame(area, "help");
+    let inside = pen.frame(layout::help(pen.area), "help");
     let top = top.min(lines.len().saturating_sub(usize::from(inside.height)));
     for (y, (role, text)) in (inside.y..inside.bottom()).zip(lines.iter().skip(top)) {
         pen.text(inside.x, y, inside.width, text, *role);
@@ -229,11 +231,13 @@ fn leaving(pen: &mut Pen<'_>, said: &str) -> Option<Position> {
 fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {
     let label = |number: usize, text: &str| if number == confirm.focus { format!("[[ {text} ]]") } else { format!(" [ {text} ] ") };
     let buttons: u16 = confirm.buttons.iter().enumerate().map(|(number, button)| pen.width(&label(number, &button.label)) + 2).sum();
-    let widest = confirm.lines.iter().map(|line| pen.width(line)).max().unwrap_or(0);
+    let mut said = confirm.lines.clone();
+    said.extend(confirm.protected.iter().map(|by| format!("! {}: type {} to go on", by.line(), by.asked())));
+    let widest = said.iter().map(|line| pen.width(line)).max().unwrap_or(0);
     let width = buttons.max(widest).max(pen.width(&confirm.title) + 4).min(pen.area.width.saturating_sub(4));
-    let lines: Vec<String> = confirm.lines.iter().flat_map(|line| super::footer::wrap(line, usize::from(width.max(1)))).collect();
+    let lines: Vec<String> = said.iter().flat_map(|line| super::footer::wrap(line, usize::from(width.max(1)))).collect();
     let stacked = buttons > width;
-    let rows = if stacked { confirm.buttons.len() as u16 } else { 1 };
+    let rows = if stacked { confirm.buttons.len() as u16 } else { 1 } + u16::from(confirm.protected.is_some());
     let area = middle(pen, width, lines.len() as u16 + 1 + rows);
     let inside = pen.frame(area, &confirm.title);
     for (y, line) in (inside.y..inside.bottom().saturating_sub(rows)).zip(&lines) {
@@ -242,6 +246,13 @@ fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {
     let mut y = inside.bottom().saturating_sub(rows);
     let mut x = inside.x;
     let mut at = None;
+    let named = confirm.protected.is_some().then(|| {
+        pen.text(inside.x, y, 5, "NAME", Role::Title);
+        let room = inside.width.saturating_sub(5);
+        pen.text(inside.x + 5, y, room, &"_".repeat(usize::from(room)), Role::Dim);
+        y += 1;
+        input(pen, inside.x + 5, y - 1, room, &confirm.name)
+    });
     for (number, button) in confirm.buttons.iter().enumerate() {
         let text = label(number, &button.label);
         let focused = number == confirm.focus;
@@ -255,5 +266,7 @@ fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {
             x = end + 2;
         }
     }
-    at
+    // While the name is not there yet, that is where one types.
+    let whole = confirm.protected.as_ref().is_none_or(|by| by.is_named(&confirm.name.text));
+    if whole { at } else { named.or(at) }
 }

@@ -7,6 +7,7 @@ use crate::console::rows::text::{bytes, or_dash, span};
 use crate::console::state::{PlanFocus, PlanLayer, State};
 use crate::console::theme::Role;
 use crate::model::hold::HoldOn;
+use crate::model::protect::Protected;
 use crate::plan::{HostLine, KeyChange, Plan};
 use ratatui::layout::{Position, Rect};
 
@@ -69,6 +70,9 @@ fn shown_plan(pen: &mut Pen<'_>, state: &State, layer: &PlanLayer, plan: &Plan) 
     let mut foot = foot(plan, usize::from(body.width.saturating_sub(7).max(1)));
     let held_at = foot.len();
     foot.extend(held(layer, plan));
+    let named_at = foot.len();
+    let by = state.protected_of(layer);
+    foot.extend(by.map(|by| named(layer, by)));
     // WHY, the buttons, and one line above them.
     let foot_height = (foot.len() as u16 + 2).min(body.height.saturating_sub(3));
     let upper = Rect { y: body.y + 2, height: body.height.saturating_sub(2 + foot_height), ..body };
@@ -112,6 +116,10 @@ fn shown_plan(pen: &mut Pen<'_>, state: &State, layer: &PlanLayer, plan: &Plan) 
     let cursor = why_and_buttons(pen, body, layer);
     match layer.focus {
         PlanFocus::Lift => Some(Position::new(body.x + 7, upper.bottom() + held_at as u16)),
+        PlanFocus::Name => {
+            let before = by.map_or(0, |by| asks(by).chars().count() + 1 + layer.name.cursor);
+            Some(Position::new(body.x + 6 + before as u16, upper.bottom() + named_at as u16))
+        }
         _ => cursor,
     }
 }
@@ -127,6 +135,16 @@ fn held(layer: &PlanLayer, plan: &Plan) -> Vec<(&'static str, String, Role)> {
     } else {
         vec![("HELD", format!("{} {}, {}; lift it first: .h  {text}", first.on.word(), first.object, first.name), Role::Warning)]
     }
+}
+
+fn asks(by: &Protected) -> String {
+    format!("{}: y, then type {}", by.line(), by.asked())
+}
+
+/// What is protected, and where its name is typed.
+fn named(layer: &PlanLayer, by: &Protected) -> (&'static str, String, Role) {
+    let role = if layer.focus == PlanFocus::Name { Role::Focus } else { Role::Warning };
+    ("NAME", format!("{} {:_<16}", asks(by), layer.name.text), role)
 }
 
 fn why_and_buttons(pen: &mut Pen<'_>, body: Rect, layer: &PlanLayer) -> Option<Position> {
@@ -150,7 +168,7 @@ fn why_and_buttons(pen: &mut Pen<'_>, body: Rect, layer: &PlanLayer) -> Option<P
     pen.text(x, y, 12, cancel, cancel_role);
     pen.text(x + 18, y, 16, &go, go_role);
     Some(match layer.focus {
-        PlanFocus::Lift => Position::new(body.x, y),
+        PlanFocus::Lift | PlanFocus::Name => Position::new(body.x, y),
         PlanFocus::Why => Position::new(body.x + 6 + (layer.why.cursor - skip) as u16, y - 1),
         PlanFocus::Cancel => Position::new(x + 3, y),
         PlanFocus::Go => Position::new(x + 20, y),

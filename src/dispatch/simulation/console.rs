@@ -42,6 +42,8 @@ pub fn wish(wish: &Wish) -> String {
 pub fn operate(sim: &Rc<Sim>, happening: Happening) {
     let (Happening::Dispatch { console, .. }
     | Happening::Replace { console, .. }
+    | Happening::Hold { console, .. }
+    | Happening::Rename { console, .. }
     | Happening::Cancel { console, .. }
     | Happening::Resume { console, .. }
     | Happening::Upkeep { console }
@@ -80,23 +82,25 @@ pub fn keep_resuming(sim: &Rc<Sim>, console: usize) {
 impl Sim {
     async fn operated(self: &Rc<Sim>, console: usize, happening: Happening) -> Result<()> {
         match happening {
-            Happening::Dispatch { swarm, version, size, think, twice, .. } => {
+            Happening::Dispatch { swarm, version, size, think, twice, lifts, .. } => {
                 let plan = self.plan(console, swarm, version, size, plan::Replace::None).await?;
                 self.time.sleep(think).await;
                 let other = (console + 1) % self.scenario.consoles;
                 if twice && self.consoles.borrow()[other].up {
                     let (sim, id) = (Rc::clone(self), plan.clone());
-                    self.spawn(other, async move { drop(sim.execute(other, &id).await) });
+                    self.spawn(other, async move { drop(sim.execute(other, &id, lifts).await) });
                 }
-                self.execute(console, &plan).await
+                self.execute(console, &plan, lifts).await
             }
+            Happening::Hold { swarm, host, during, .. } => self.hold(console, swarm, host, during).await,
+            Happening::Rename { swarm, .. } => self.rename(console, swarm).await,
             Happening::Replace { swarm, host, .. } => {
                 let size = self.swarm(swarm)?.0.size;
                 let version = self.version_that_runs(swarm)?;
                 let host = host.map(fleet::host_name);
                 let replace = host.as_deref().map_or(plan::Replace::All, plan::Replace::Host);
                 let plan = self.plan(console, swarm, version, size, replace).await?;
-                self.execute(console, &plan).await
+                self.execute(console, &plan, false).await
             }
             Happening::Cancel { swarm, .. } => self.cancel(console, &self.open_of(swarm)?).await,
             Happening::Resume { swarm, .. } => self.take_up(console, &self.open_of(swarm)?, TakingUp::CarryOn).await,
@@ -125,7 +129,7 @@ impl Sim {
     }
 
     /// Executes a stored plan: exactly that, or refuses because the world moved.
-    pub async fn execute(self: &Rc<Sim>, console: usize, id: &str) -> Result<()> {
+    pub async fn execute(self: &Rc<Sim>, console: usize, id: &str, lifts: bool) -> Result<()> {
         let plan = self.plans.borrow().get(id).cloned().ok_or_else(|| Fault::bad("there is no such plan"))?;
         let (done, entry) = self.ask_store(console, false, |store| Ok((store.dispatch(id), store.by_id(&plan.swarm_id)))).await?;
         if done.is_some() {
@@ -136,7 +140,7 @@ impl Sim {
             return Err(Fault::refused("the swarm was saved after the plan was made"));
         }
         let (held, world) = self.take_lease(console, &plan).await?;
-        match self.begin(console, &plan, &held, &world).await {
+        match self.begin(console, &plan, &held, &world, lifts).await {
             Ok(carrying) => {
                 let run = Run::new(Rules::of(&plan), carrying.dispatch.borrow().steps.clone(), false, None);
                 self.carry(carrying, run).await;
@@ -151,12 +155,14 @@ impl Sim {
         }
     }
 
-    async fn begin(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, world: &World) -> Result<Carrying> {
+    async fn begin(self: &Rc<Sim>, console: usize, plan: &Rc<Plan>, held: &Rc<Held>, world: &World, lifts: bool) -> Result<Carrying> {
+        let under_lease = self.now_ms();
         let (executed, open) = self.ask_store(console, false, |store| Ok((store.dispatch(&plan.id), store.open_dispatches()))).await?;
         rules::never_ran(plan, executed.as_ref())?;
         if open.iter().any(|open| open.swarm_id == plan.swarm_id) {
             return Err(Fault::refused("a dispatch of the swarm has not ended"));
         }
+        let lifted = self.lifting(console, plan, lifts).await?;
         let owing = self.ask_store(console, false, |store| Ok(store.owing_dispatches())).await?;
         let mut seen = world.clone();
         self.add_made_and_never_seen(console, planning::swarm_number(&plan.swarm_id), &mut seen).await?;
@@ -179,6 +185,8 @@ impl Sim {
         let lease = held.lease();
         self.ask_store(console, true, |store| {
             store.create_dispatch(&mut dispatch, &lease, &[])?;
+            self.lift(&lifted);
+            self.judge_holds(plan, under_lease);
             self.truth.borrow_mut().begun(plan, &self.fleet.borrow(), &store.open_dispatches());
             Ok(())
         })

@@ -90,7 +90,11 @@ impl Carrying {
     fn start(&self, effect: Effect, run: &Run, failures: &BTreeMap<StepName, u32>, tasks: &mut Vec<(StepName, TaskId)>) {
         let (name, undoes) = match effect {
             Effect::GiveUp => return self.hands.give_up.set(true),
-            Effect::Do(name) => (name, false),
+            Effect::Do(name) => {
+                // On the way back nothing is given up any more.
+                self.hands.give_up.set(self.hands.give_up.get() && !run.undoing);
+                (name, false)
+            }
             Effect::Undo(name) => (name, true),
         };
         let (pause, lost) = (rules::pause(failures, &name).as_millis() as Ms, run.lost_hosts());

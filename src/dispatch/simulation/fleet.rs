@@ -138,6 +138,7 @@ pub fn entity(n: usize, active: bool) -> Host {
         ports: Ports { first: PORTS.0, last: PORTS.1 },
         active,
         supervisor: SupervisorAt::default(),
+        protect: false,
     }
 }
 

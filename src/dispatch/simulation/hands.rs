@@ -242,7 +242,7 @@ impl Hands {
             (true, None) => &pool.before,
             (true, Some(earlier)) => &self.stage(earlier)?.route,
         };
-        if !earlier.iter().any(|node| pool.before.contains(node) && !nodes.contains(node)) {
+        if lost.is_empty() && !earlier.iter().any(|node| pool.before.contains(node) && !nodes.contains(node)) {
             return Ok(());
         }
         self.set(&nodes, &fence).await?;

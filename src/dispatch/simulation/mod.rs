@@ -8,6 +8,7 @@ mod chance;
 mod console;
 mod driver;
 mod fleet;
+mod habits;
 mod hands;
 mod leasing;
 mod nature;
@@ -115,7 +116,7 @@ fn a_mistake_is_found_and_made_small() {
 /// Two consoles on two machines; the one that dispatches is stopped `at` a moment of its dispatch, past its lease, and goes on later.
 fn stopped(at: u64, sabotage: Option<Sabotage>) -> Scenario {
     let swarm = SwarmOf { size: 2, pool: true, soak: 0, settle: 0, batch: None, canary: None, in_place: false, absent: "abort" };
-    let dispatch = |version| Happening::Dispatch { console: 0, swarm: 0, version, size: 2, think: 500, twice: false };
+    let dispatch = |version| Happening::Dispatch { console: 0, swarm: 0, version, size: 2, think: 500, twice: false, lifts: false };
     Scenario {
         seed: at,
         hosts: 2,

@@ -49,6 +49,9 @@ impl Sim {
         self.say(|| format!("* {happening:?}"));
         match happening {
             Happening::Dispatch { .. }
+            | Happening::Replace { .. }
+            | Happening::Hold { .. }
+            | Happening::Rename { .. }
             | Happening::Cancel { .. }
             | Happening::Resume { .. }
             | Happening::Upkeep { .. }

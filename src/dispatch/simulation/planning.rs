@@ -1,6 +1,6 @@
 //! What an operator of a play has before anything runs: swarms, releases, plans.
 
-use super::fleet::{edge_name, entity};
+use super::fleet::edge_name;
 use super::sim::Sim;
 use crate::dispatch::machine;
 use crate::model::document::Kind;
@@ -68,10 +68,10 @@ pub fn not_in_place(sim: &Sim, swarm: usize) {
     sim.store.apply(&[Change::Put(put)], "op", sim.now_ms()).unwrap();
 }
 
-fn release(swarm: usize, version: usize) -> Release {
+fn release(swarm: usize, version: usize, config: &str) -> Release {
     let text = |text: &str| text.to_string();
     Release {
-        id: format!("{version:08}{swarm:032}"),
+        id: format!("{version:08}{swarm:016}{:016}", config.len()),
         build: format!("b{version}"),
         artifact: format!("artifact{version}"),
         app: text("shop"),
@@ -80,7 +80,7 @@ fn release(swarm: usize, version: usize) -> Release {
         version: format!("v{version}"),
         commit: String::new(),
         proc_name: text("web"),
-        config_name: format!("prod{swarm}"),
+        config_name: config.to_string(),
         command: text("web"),
         config: Default::default(),
         env: Default::default(),
@@ -135,7 +135,7 @@ impl Sim {
         replace: plan::Replace<'_>,
     ) -> Result<String> {
         let (body, rev) = self.swarm(swarm)?;
-        let hosts: Vec<Host> = (0..self.scenario.hosts).map(|host| entity(host, self.fleet.borrow().hosts[host].active)).collect();
+        let hosts: Vec<Host> = self.hosts_for_placing(console).await?;
         let mut world = self.observe(console, swarm).await?;
         self.add_made_and_never_seen(console, swarm, &mut world).await?;
         let (leases, owing) = self.ask_store(console, false, |store| Ok((store.port_leases(), store.owing_dispatches()))).await?;
@@ -152,7 +152,7 @@ impl Sim {
             swarm_rev: rev,
             swarm: &body,
             size,
-            release: &release(swarm, version),
+            release: &release(swarm, version, &body.config_name),
             build: &build(version),
             build_reused: true,
             running: None,

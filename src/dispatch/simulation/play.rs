@@ -7,6 +7,7 @@ use super::sim::{Heard, Sim};
 use super::time::{Mailbox, Ms, Owner};
 use super::truth::Broken;
 use crate::dispatch::driver::Wish;
+use crate::model::hold::HoldOn;
 use crate::model::record::Outcome;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -123,6 +124,7 @@ impl Sim {
         self.judge_what_is_left();
         for swarm in 0..self.scenario.swarms.len() {
             planning::not_in_place(self, swarm);
+            self.holds.borrow_mut().retain(|hold| hold.on == HoldOn::Swarm);
             self.dispatch_once_more(swarm).await;
         }
         self.judge_what_is_left();
@@ -141,7 +143,7 @@ impl Sim {
             self.by_console(0, async move {
                 let done = async {
                     let plan = sim.plan(0, swarm, 0, size, crate::plan::Replace::None).await?;
-                    sim.execute(0, &plan).await
+                    sim.execute(0, &plan, true).await
                 };
                 heard.set(done.await.err());
             })

@@ -31,6 +31,20 @@ pub enum Happening {
         size: u32,
         think: Ms,
         twice: bool,
+        /// Names every hold over it, so that it may go.
+        lifts: bool,
+    },
+    /// Somebody holds the swarm, or what is on a host: for a while, or (0) until it is lifted.
+    Hold {
+        console: usize,
+        swarm: usize,
+        host: Option<usize>,
+        during: Ms,
+    },
+    /// The swarm is called something else: its next dispatch retires what is called as before.
+    Rename {
+        console: usize,
+        swarm: usize,
     },
     /// Every proc is replaced by one of the same release, or only those on a host, which is emptied.
     Replace {
@@ -233,7 +247,7 @@ impl Scenario {
         };
         for swarm in 0..scenario.swarms.len() {
             let size = scenario.swarms[swarm].size;
-            let first = Happening::Dispatch { console: 0, swarm, version: 0, size, think: 500, twice: false };
+            let first = Happening::Dispatch { console: 0, swarm, version: 0, size, think: 500, twice: false, lifts: false };
             scenario.happenings.push((swarm as u64 * 100, first));
         }
         for n in 0..2 + to("operators", 3) {
@@ -269,9 +283,15 @@ impl Scenario {
                 size: chance.between("to size", n, 0, 5) as u32,
                 think: chance.between("think", n, 100, 4_000),
                 twice: chance.once_in("twice", n, 8),
+                lifts: chance.once_in("lifts", n, 2),
             };
         }
-        match chance.between("what", n, 0, 14) {
+        match chance.between("what", n, 0, 18) {
+            15..=16 => {
+                let host = chance.once_in("holds a host", n, 2).then(|| chance.between("held", n, 0, self.hosts as u64 - 1) as usize);
+                Happening::Hold { console, swarm, host, during: chance.between("how long", n, 0, 4) * 10_000 }
+            }
+            17..=18 => Happening::Rename { console, swarm },
             10..=12 => Happening::Promote { console, swarm },
             13..=14 => {
                 let host = chance.between("without", n, 0, self.hosts as u64 - 1) as usize;

@@ -64,8 +64,11 @@ fn within(what: &Happening, hosts: usize, edges: usize, machines: usize, console
         | Happening::Cancel { console, swarm }
         | Happening::Resume { console, swarm }
         | Happening::Promote { console, swarm }
+        | Happening::Rename { console, swarm }
         | Happening::Edit { console, swarm } => console < consoles && swarm < swarms,
-        Happening::Replace { console, swarm, host } => console < consoles && swarm < swarms && host.is_none_or(|host| host < hosts),
+        Happening::Replace { console, swarm, host } | Happening::Hold { console, swarm, host, .. } => {
+            console < consoles && swarm < swarms && host.is_none_or(|host| host < hosts)
+        }
         Happening::GoWithout { console, swarm, host } => console < consoles && swarm < swarms && host < hosts,
         Happening::Upkeep { console }
         | Happening::Leave { console }

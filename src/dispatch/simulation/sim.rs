@@ -6,6 +6,7 @@ use super::scenario::Scenario;
 use super::time::{Mailbox, Ms, Owner, TaskId, Time};
 use super::truth::Truth;
 use crate::dispatch::driver::Wish;
+use crate::model::hold::Hold;
 use crate::model::world::HostSeen;
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
@@ -67,6 +68,8 @@ pub struct Sim {
     pub seen: RefCell<BTreeMap<String, HostSeen>>,
     /// Balancer hosts that are owed a swarm's pool (swarm, balancer host), as the store keeps it.
     pub owed_pools: RefCell<BTreeSet<(usize, usize)>>,
+    /// Who holds what, as the store keeps it.
+    pub holds: RefCell<Vec<Hold>>,
     /// What happened, for a seed that failed; none when nobody reads it.
     pub trace: RefCell<Option<Vec<String>>>,
     pub calm: Cell<bool>,
@@ -91,6 +94,7 @@ impl Sim {
             plans: RefCell::default(),
             seen: RefCell::default(),
             owed_pools: RefCell::default(),
+            holds: RefCell::default(),
             trace: RefCell::new(traced.then(Vec::new)),
             calm: Cell::new(false),
             scenario,

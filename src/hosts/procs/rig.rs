@@ -110,6 +110,7 @@ impl Rig {
             ports: Default::default(),
             active: true,
             supervisor: self.at.clone(),
+            protect: false,
         }
     }
 

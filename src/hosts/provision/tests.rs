@@ -19,6 +19,7 @@ fn host(dir: &std::path::Path) -> Host {
         ports: Default::default(),
         active: true,
         supervisor: SupervisorAt { socket: at("s.sock"), conf: at("s.conf") },
+        protect: false,
     }
 }
 

@@ -369,6 +369,7 @@ async fn the_pool_keeps_one_connection_a_host() {
         ports: Default::default(),
         active: true,
         supervisor: Default::default(),
+        protect: false,
     };
     pool.connect(&host).await.unwrap();
     for _ in 0..3 {

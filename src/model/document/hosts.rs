@@ -57,5 +57,6 @@ fn host(keys: &HostKeys, defaults: &HostKeys, squad: &str, origin: &str, name: &
         ports: keys.ports.or(defaults.ports).unwrap_or_default(),
         active: keys.active.or(defaults.active).unwrap_or(true),
         supervisor: keys.supervisor.clone().or_else(|| defaults.supervisor.clone()).unwrap_or_default(),
+        protect: keys.protect.or(defaults.protect).unwrap_or_default(),
     }
 }

@@ -101,6 +101,7 @@ const HOST: &[Key] = &[
     usual("ports", Holds::Text, "5000-5999", "the ports that procs are given"),
     usual("active", Holds::Truth, "true", "false: it gets no new procs"),
     may("supervisor", Holds::Keys(SUPERVISOR), "", "where its Supervisor is"),
+    usual("protect", Holds::Truth, "false", "true: whoever changes what runs on it types its name"),
 ];
 const DEFAULTS: &[Key] = &[
     usual("transport", Holds::Word(&["ssh", "local"]), "ssh", "local: this machine, without ssh"),
@@ -111,6 +112,7 @@ const DEFAULTS: &[Key] = &[
     usual("ports", Holds::Text, "5000-5999", "the ports that procs are given"),
     usual("active", Holds::Truth, "true", "false: they get no new procs"),
     may("supervisor", Holds::Keys(SUPERVISOR), "", "where their Supervisor is"),
+    usual("protect", Holds::Truth, "false", "true: whoever changes what runs on one types its name"),
 ];
 const BUILDPACK: &[Key] = &[
     must("name", Holds::Text, "python", "what apps pin it by"),
@@ -133,6 +135,7 @@ const SQUAD: &[Key] = &[
     must("name", Holds::Text, "web", "what swarms name it by"),
     may("defaults", Holds::Keys(DEFAULTS), "", "what its hosts have where they say nothing themselves"),
     may("hosts", Holds::Items(HOST), "name: web01.example", "alike machines"),
+    usual("protect", Holds::Truth, "false", "true: whoever changes what runs on its hosts types its name"),
 ];
 const BALANCER: &[Key] = &[
     must("name", Holds::Text, "edge", "what swarms name it by"),
@@ -171,6 +174,7 @@ const SWARM: &[Key] = &[
     may("batch", Holds::Text, "2", "so many new procs at a time; all at once where it is absent"),
     may("canary", Holds::Text, "1", "so many new procs first"),
     usual("in_place", Holds::Truth, "false", "true: no room for old and new at once, so no exact undo"),
+    usual("protect", Holds::Truth, "false", "true: whoever changes what runs of it types its name"),
 ];
 
 /// The keys of a kind, in the order in which people write them.
