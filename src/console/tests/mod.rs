@@ -1,5 +1,6 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
+mod bytes;
 mod fake;
 pub mod fixture;
 mod forms;
