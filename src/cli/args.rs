@@ -133,8 +133,9 @@ pub enum Command {
     },
     /// The holds that count now.
     Holds,
-    /// Cancel a dispatch that is under way; it is undone.
+    /// Cancel a dispatch that is under way, which is undone; or a build.
     Cancel {
+        /// A dispatch's number, or a build.
         dispatch: String,
         #[command(flatten)]
         named: Named,
@@ -206,6 +207,11 @@ pub enum Command {
         /// Only of this dispatch.
         #[arg(long)]
         dispatch: Option<String>,
+        /// The type: swarm, host, edit, uptest …
+        #[arg(long = "type", value_name = "KIND")]
+        kind: Option<String>,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Tell what happens, a line of plain words each, as it happens: for screen readers, pipes and other programs.
     Watch {
@@ -217,25 +223,11 @@ pub enum Command {
     Report { dispatch: String },
     /// Who did what.
     Audit {
-        #[arg(long)]
-        who: Option<String>,
-        #[arg(long)]
-        object: Option<String>,
         /// The type: dispatch, edit, apply, hold …
         #[arg(long, value_name = "VERB")]
         verb: Option<String>,
-        /// What concerns this app.
-        #[arg(long)]
-        app: Option<String>,
-        /// From then on: 2h, 14:00, 2026-11-20.
-        #[arg(long, value_name = "WHEN")]
-        since: Option<String>,
-        /// Up to then.
-        #[arg(long, value_name = "WHEN")]
-        until: Option<String>,
-        /// Write all of it to this new file, one JSON value a line.
-        #[arg(long, value_name = "FILE")]
-        export: Option<PathBuf>,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Every version of an object: who saved it when and why; with a version, what that changed.
     History {
@@ -252,6 +244,17 @@ pub enum Command {
         #[command(flatten)]
         yes: Yes,
     },
+    /// Write a line about something, for everybody who looks at it.
+    Note {
+        /// swarm, host, proc, dispatch, squad, app, buildpack, ingredient or balancer.
+        kind: String,
+        /// Its name; a proc is HOST:PROC.
+        name: String,
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// What can be undone, newest first, each with the command that takes it back.
+    Undo,
     /// Hosts: what they are missing, and putting it there.
     Hosts {
         #[command(subcommand)]
@@ -334,6 +337,7 @@ impl Command {
             | Command::Apply { dry_run: true, .. }
             | Command::Plan(_)
             | Command::Holds
+            | Command::Undo
             | Command::Logs(_)
             | Command::Events { .. }
             | Command::Watch { .. }
@@ -352,6 +356,7 @@ impl Command {
             Command::Apply { .. }
             | Command::Export { .. }
             | Command::Delete { .. }
+            | Command::Note { .. }
             | Command::Edit(_)
             | Command::Dispatch(_)
             | Command::Wave { .. }
@@ -380,6 +385,28 @@ impl Command {
             | Command::Balancers { .. } => true,
         }
     }
+}
+
+/// Which events or audit lines are wanted.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    #[arg(long)]
+    pub who: Option<String>,
+    /// Words that the line must hold: what it is about.
+    #[arg(long)]
+    pub object: Option<String>,
+    /// What concerns this app.
+    #[arg(long)]
+    pub app: Option<String>,
+    /// From then on: 2h, 14:00, 2026-11-20.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Up to then.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Write all of it to this new file, one JSON value a line.
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 /// Of `edit`.
@@ -421,7 +448,31 @@ pub enum HostCommand {
         #[command(flatten)]
         yes: Yes,
     },
-    /// Replace every proc of ours on a host by new ones elsewhere.
+    /// Let new procs be placed on it again.
+    InService {
+        name: String,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// No new procs are placed on it; what runs goes on.
+    OutOfService {
+        name: String,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// Write another host into a squad.
+    Add {
+        name: String,
+        /// Into this squad [default: that of --like].
+        #[arg(long, required_unless_present = "like")]
+        squad: Option<String>,
+        /// With the keys of this host, but for its id and its address.
+        #[arg(long, value_name = "HOST")]
+        like: Option<String>,
+        #[arg(short = 'm', long = "message", value_name = "WHY", default_value = "")]
+        why: String,
+    },
+    /// Replace every proc of ours on a host by new ones elsewhere; of several swarms as one wave.
     Evacuate {
         name: String,
         #[command(flatten)]
@@ -649,6 +700,40 @@ pub struct Yes {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Named {
     /// Name what is protected (fleet, squad, host or swarm): --yes is not enough there.
-    #[arg(long = "confirm", value_name = "NAME")]
-    pub name: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_can_be_read() {
+        Cli::command().debug_assert();
+        let read = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap();
+        let cli = read("swarmdeck dispatch shop -y --confirm shop-prod-web --write OPS-1");
+        assert_eq!(cli.write.as_deref(), Some("OPS-1"));
+        assert!(matches!(cli.command, Some(Command::Dispatch(args)) if args.go.yes.named.confirm.as_deref() == Some("shop-prod-web")));
+        let changes = |line: &str| read(line).command.is_some_and(|command| command.changes());
+        for looks in [
+            "swarmdeck get swarms",
+            "swarmdeck plan shop",
+            "swarmdeck apply -f x --dry-run",
+            "swarmdeck hosts check web01",
+            "swarmdeck upkeep",
+        ] {
+            assert!(!changes(looks), "{looks}");
+        }
+        for acts in [
+            "swarmdeck export",
+            "swarmdeck shell web01",
+            "swarmdeck run web01:x -- true",
+            "swarmdeck hosts provision web01",
+            "swarmdeck resume 4",
+        ] {
+            assert!(changes(acts), "{acts}");
+        }
+    }
 }

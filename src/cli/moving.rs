@@ -5,6 +5,7 @@ use super::dispatch::{Wanted, carried, ended};
 use super::print::Report;
 use crate::deck::Deck;
 use crate::deck::look::{DispatchRequest, Replaced, Word};
+use crate::deck::wave::{WaveOf, WaveRequest};
 use crate::model::{Fault, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,8 +22,11 @@ pub async fn restart(deck: &Deck, swarm: &str, go: &Go, format: Format) -> Resul
     ended(deck, carried(deck, Wanted::Request(&request), go, format).await, swarm).await
 }
 
-/// Empties a host, swarm after swarm.
+/// Empties a host: its swarm, or several as one wave.
 pub async fn evacuate(deck: &Deck, host: &str, go: &Go, format: Format) -> Result<Report> {
+    if deck.swarms_on(host).await?.len() > 1 {
+        return as_wave(deck, WaveOf::Evacuate(host.to_string()), go, format).await;
+    }
     let request = |swarm: String| DispatchRequest {
         swarm,
         why: go.yes.why.clone(),
@@ -30,36 +34,33 @@ pub async fn evacuate(deck: &Deck, host: &str, go: &Go, format: Format) -> Resul
         replace: Some(Replaced::OnHost(host.to_string())),
         ..DispatchRequest::default()
     };
-    one_by_one(deck, host, &request, go, format).await
+    of_one(deck, host, &request, go, format).await
 }
 
-/// Replaces what was last seen on a host that does not answer.
+/// Replaces what was last seen on a host that does not answer; of several swarms as one wave.
 pub async fn re_place(deck: &Deck, host: &str, go: &Go, format: Format) -> Result<Report> {
+    if deck.swarms_on(host).await?.len() > 1 {
+        return as_wave(deck, WaveOf::RePlace(host.to_string()), go, format).await;
+    }
     let request =
         |swarm: String| DispatchRequest { swarm, why: go.yes.why.clone(), same_release: true, go_on: true, ..DispatchRequest::default() };
-    one_by_one(deck, host, &request, go, format).await
+    of_one(deck, host, &request, go, format).await
 }
 
-/// One plan and dispatch for each swarm with procs on a host; the first that does not end done is the last.
-async fn one_by_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> DispatchRequest, go: &Go, format: Format) -> Result<Report> {
-    let swarms = deck.swarms_on(host).await?;
-    if swarms.is_empty() {
-        return Ok(Report::text(format!("no swarm has procs on {host}\n"), Value::Array(Vec::new())));
-    }
-    let (mut text, mut values, mut exit) = (String::new(), Vec::new(), 0);
-    for (n, swarm) in swarms.iter().enumerate() {
-        let report = ended(deck, carried(deck, Wanted::Request(&request(swarm.clone())), go, format).await, swarm).await?;
-        exit = exit.max(report.exit);
-        text.push_str(report.text.as_deref().unwrap_or_default());
-        values.push(report.value);
-        let left = swarms.get(n + 1..).unwrap_or_default();
-        if !matches!(exit, 0 | 4) && !left.is_empty() {
-            text.push_str(&format!("not started: {}\n", left.join(", ")));
-            values.extend(left.iter().map(|swarm| json!({"swarm": swarm, "result": "not started"})));
-            break;
+async fn as_wave(deck: &Deck, what: WaveOf, go: &Go, format: Format) -> Result<Report> {
+    let request = WaveRequest { what, why: go.yes.why.clone(), ..WaveRequest::default() };
+    super::wave::dispatch(deck, &request, None, go, format).await
+}
+
+/// The plan and dispatch of the only swarm with procs on a host.
+async fn of_one(deck: &Deck, host: &str, request: &dyn Fn(String) -> DispatchRequest, go: &Go, format: Format) -> Result<Report> {
+    match deck.swarms_on(host).await?.first() {
+        None => Ok(Report::text(format!("no swarm has procs on {host}\n"), Value::Array(Vec::new()))),
+        Some(swarm) => {
+            let report = ended(deck, carried(deck, Wanted::Request(&request(swarm.clone())), go, format).await, swarm).await?;
+            Ok(Report { value: Value::Array(vec![report.value]), ..report })
         }
     }
-    Ok(Report { value: Value::Array(values), text: Some(text), columns: &[], exit })
 }
 
 pub async fn promote(deck: &Deck, name: &str, named: &Named) -> Result<Report> {

@@ -90,11 +90,13 @@ async fn confirm(deck: &Deck, planned: &WavePlan, at_once: usize, go: &Go, forma
     if planned.plans.is_empty() {
         return Ok(());
     }
-    let verb = if planned.of > 0 { "roll back" } else { "dispatch" };
+    let (verb, place) = planned.what.verb();
+    let names: Vec<&str> = planned.plans.iter().map(|plan| plan.swarm.as_str()).collect();
+    let question = format!("{verb} {place}{}{} swarms ({})?", if place.is_empty() { "" } else { ": " }, names.len(), names.join(", "));
     let mut touched = Touched::default();
     planned.plans.iter().for_each(|plan| touched.and(plan.touched()));
     let protected = deck.protected(&touched).await?;
-    super::confirmed_or_stopped(format!("{verb} {} swarms?", planned.plans.len()), &go.yes, protected).await
+    super::confirmed_or_stopped(question, &go.yes, protected).await
 }
 
 /// All plans, one under the other, and how they go.

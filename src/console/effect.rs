@@ -6,8 +6,9 @@ use crate::deck::look::{DispatchRequest, Draft, EditTarget, Target, Word};
 use crate::deck::past::AuditWanted;
 use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
-use crate::deck::wave::WaveRequest;
+use crate::deck::wave::{WaveGo, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb, Secret, StrayPlan};
+use crate::model::document::Kind;
 use crate::model::hold::HoldOn;
 
 /// One thing to do. Those that change something are only ever asked for behind a plan, a question or a save.
@@ -46,10 +47,8 @@ pub enum Effect {
         ticket: u64,
         request: WaveRequest,
     },
-    BeginWave {
-        plans: Vec<String>,
-        why: String,
-    },
+    /// Exactly these plans, as one wave.
+    BeginWave(WaveGo),
     Hold {
         on: HoldOn,
         object: String,
@@ -68,6 +67,46 @@ pub enum Effect {
         host: String,
         name: String,
     },
+    /// A verb on several procs; a row of its screen says what became of each.
+    Procs {
+        ticket: u64,
+        title: String,
+        verb: &'static str,
+        /// Host and name.
+        procs: Vec<(String, String)>,
+    },
+    /// Several effects that answer with a line each, one after the other; a row for each.
+    Bulk {
+        ticket: u64,
+        title: String,
+        acts: Vec<(String, Effect)>,
+    },
+    Delete {
+        kind: Kind,
+        name: String,
+    },
+    /// A line about an object; its kind is one word.
+    Note {
+        kind: &'static str,
+        name: String,
+        text: String,
+    },
+    /// A host in service or out of it.
+    Service {
+        host: String,
+        active: bool,
+    },
+    /// Another host in a squad, with the keys of `like` where that names one.
+    HostAdd {
+        name: String,
+        squad: String,
+        like: String,
+    },
+    CancelBuild {
+        build: String,
+    },
+    /// Finishes or undoes what was left behind, once.
+    Upkeep,
     Host {
         ticket: u64,
         verb: &'static str,
@@ -85,6 +124,11 @@ pub enum Effect {
         verb: &'static str,
         place: String,
         name: String,
+    },
+    /// Makes the plans of a verb on several (place and name).
+    PlanStrays {
+        verb: &'static str,
+        all: Vec<(String, String)>,
     },
     /// Does exactly that.
     Stray(StrayPlan),
@@ -106,6 +150,8 @@ pub enum Effect {
     },
     Build {
         swarm: String,
+        /// Even where a build could be reused.
+        again: bool,
     },
     Uptest {
         ticket: u64,
@@ -204,6 +250,11 @@ pub enum Effect {
         wanted: AuditWanted,
         path: String,
     },
+    /// Writes events to a file that is not there yet.
+    ExportEvents {
+        wanted: AuditWanted,
+        path: String,
+    },
     Copy(String),
     Apply(String),
     AddHost(String),
@@ -215,21 +266,43 @@ pub enum Effect {
         for_ms: i64,
         why: String,
     },
+    /// Shows times in this machine's zone, or in UTC.
+    Times {
+        local: bool,
+    },
     /// Takes the mouse from the terminal, or gives it back.
     Mouse(bool),
 }
 
 impl Effect {
+    /// Of a verb on several rows: the ticket and the title of its screen, and what its rows are called.
+    pub fn rows(&self) -> Option<(u64, &str, Vec<String>)> {
+        match self {
+            Effect::Procs { ticket, title, procs, .. } => {
+                Some((*ticket, title, procs.iter().map(|(host, name)| format!("{host}  {name}")).collect()))
+            }
+            Effect::Bulk { ticket, title, acts } => Some((*ticket, title, acts.iter().map(|(name, _)| name.clone()).collect())),
+            _ => None,
+        }
+    }
+
     /// Whether it changes what runs or what is written down: the fuzz test holds that none of these comes without a confirm.
     pub fn changes_something(&self) -> bool {
         match self {
             Effect::QuitAndStop
             | Effect::QuitAndUndo(_)
             | Effect::Execute { .. }
-            | Effect::BeginWave { .. }
+            | Effect::BeginWave(_)
             | Effect::Hold { .. }
             | Effect::Lift { .. }
             | Effect::Proc { .. }
+            | Effect::Procs { .. }
+            | Effect::Delete { .. }
+            | Effect::Note { .. }
+            | Effect::Service { .. }
+            | Effect::HostAdd { .. }
+            | Effect::CancelBuild { .. }
+            | Effect::Upkeep
             | Effect::Pool(_)
             | Effect::Stray(_)
             | Effect::Unignore { .. }
@@ -243,6 +316,7 @@ impl Effect {
             | Effect::Run { .. }
             | Effect::Demo => true,
             Effect::Host { verb, .. } => *verb != "check",
+            Effect::Bulk { acts, .. } => acts.iter().any(|(_, act)| act.changes_something()),
             Effect::WaitFree { supersede, .. } => *supersede,
             Effect::Quit
             | Effect::Suspend
@@ -253,6 +327,7 @@ impl Effect {
             | Effect::HandOver { .. }
             | Effect::PlanPool { .. }
             | Effect::PlanStray { .. }
+            | Effect::PlanStrays { .. }
             | Effect::Build { .. }
             | Effect::Uptest { .. }
             | Effect::Answer { .. }
@@ -274,9 +349,11 @@ impl Effect {
             | Effect::Attend { .. }
             | Effect::KeepHabits(_)
             | Effect::ExportAudit { .. }
+            | Effect::ExportEvents { .. }
             | Effect::Copy(_)
             // It changes nothing yet, and is refused without a reason.
             | Effect::Writing { .. }
+            | Effect::Times { .. }
             | Effect::Mouse(_)
             | Effect::Theme(_) => false,
         }

@@ -87,6 +87,11 @@ pub enum Msg {
     },
     /// The plan of a verb on something out of place.
     StrayPlanned(Result<StrayPlan>),
+    /// The plans of a verb on several, each with what it is called; or why none could be made.
+    StraysPlanned {
+        verb: &'static str,
+        plans: Result<Vec<(String, Result<StrayPlan>)>>,
+    },
     Executed(Result<String>),
     /// Nobody else is at the swarm any more, and what is different since the ticket's plan was made.
     Freed {

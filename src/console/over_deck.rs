@@ -7,8 +7,9 @@ use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTar
 use crate::deck::past::{AuditWanted, VersionLook};
 use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
-use crate::deck::wave::{WavePlan, WaveRequest};
+use crate::deck::wave::{WaveGo, WavePlan, WaveRequest};
 use crate::deck::{Deck, PoolPlan, PoolVerb, Stop, StrayPlan};
+use crate::model::document::Kind;
 use crate::model::hold::HoldOn;
 use crate::model::waiting::Waiting;
 use crate::model::wave::AT_ONCE;
@@ -62,14 +63,10 @@ impl Port for Deck {
     async fn plan_wave(&self, request: WaveRequest, progress: mpsc::Sender<LogLine>) -> Result<WavePlan> {
         Deck::plan_wave(self, &request, Some(progress)).await
     }
-    async fn begin_wave(&self, plans: &[String], why: &str) -> Said {
+    async fn begin_wave(&self, go: &WaveGo) -> Said {
         self.may_change()?;
-        let mut planned = WavePlan { plans: Vec::new(), left_out: Vec::new(), of: 0 };
-        for id in plans {
-            planned.plans.push(self.stored_plan(id).await?);
-        }
-        let carried = Deck::begin_wave(self, &planned, why, AT_ONCE, &[]).await?;
-        Ok(format!("wave {} of {} swarms is under way; 6 shows its dispatches, 8 how it goes", carried.wave.number, plans.len()))
+        let carried = self.go_wave(go, AT_ONCE).await?;
+        Ok(format!("wave {} of {} swarms is under way; :waves shows it, 6 its dispatches", carried.wave.number, go.plans.len()))
     }
     fn carries(&self) -> bool {
         !self.carrying().is_empty()
@@ -119,6 +116,9 @@ impl Port for Deck {
     async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said {
         Deck::lift_read_only(self, for_ms, why).await
     }
+    fn show_times(&self, local: bool) -> String {
+        Deck::show_times(self, local)
+    }
     async fn read_only_again(&self) -> Said {
         Deck::read_only_again(self).await
     }
@@ -126,6 +126,43 @@ impl Port for Deck {
     async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said {
         self.may_change()?;
         Deck::proc_verb(self, verb, host, name, "").await
+    }
+    async fn procs_verb(&self, verb: &str, procs: &[(String, String)], told: mpsc::UnboundedSender<(usize, Said)>) -> Result<()> {
+        self.may_change()?;
+        // Whoever closed the screen needs no rows.
+        let tell = |number: usize, said: &Said| drop(told.send((number, said.clone())));
+        Deck::procs_verb(self, verb, procs, "", &tell).await
+    }
+    async fn delete(&self, kind: Kind, name: &str) -> Said {
+        self.may_change()?;
+        Deck::delete(self, kind, name, "").await?;
+        Ok(format!("{} {name} is deleted; u writes it down again", kind.word()))
+    }
+    async fn note(&self, kind: &str, name: &str, text: &str) -> Said {
+        self.may_change()?;
+        Deck::note(self, kind, name, text).await
+    }
+    async fn service(&self, host: &str, active: bool) -> Said {
+        self.may_change()?;
+        self.host_service(host, active, "").await
+    }
+    async fn host_add(&self, name: &str, squad: &str, like: &str) -> Said {
+        self.may_change()?;
+        Deck::host_add(self, name, squad, like, "").await
+    }
+    async fn cancel_build(&self, build: &str) -> Said {
+        self.may_change()?;
+        Deck::cancel_build(self, build).await
+    }
+    async fn upkeep(&self) -> Said {
+        self.may_change()?;
+        let done = Deck::upkeep(self).await?;
+        let swept = self.sweep().await?;
+        let (ended, paid) = (done.ended.len(), done.paid.len());
+        Ok(format!(
+            "upkeep: {ended} dispatches finished or undone, {paid} gone about for their debts, {} last words fetched",
+            swept.collected
+        ))
     }
     async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan> {
         Deck::pool_plan(self, pool, verb).await
@@ -137,6 +174,9 @@ impl Port for Deck {
     }
     async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
         Deck::stray_plan(self, verb, place, name, "").await
+    }
+    async fn stray_plans(&self, verb: &str, all: &[(String, String)]) -> Result<Vec<Result<StrayPlan>>> {
+        Deck::stray_plans(self, verb, all).await
     }
     async fn stray_do(&self, plan: &StrayPlan) -> Said {
         self.may_change()?;
@@ -162,9 +202,9 @@ impl Port for Deck {
             (_, n) => format!("{host}: {n} things are missing; .p provisions it"),
         })
     }
-    async fn build(&self, swarm: &str) -> Result<String> {
+    async fn build(&self, swarm: &str, again: bool) -> Result<String> {
         self.may_change()?;
-        self.begin_build(swarm).await
+        self.begin_build(swarm, again).await
     }
     async fn uptest(&self, swarm: &str, progress: mpsc::Sender<LogLine>) -> Said {
         self.may_change()?;
@@ -197,6 +237,10 @@ impl Port for Deck {
     }
     async fn keep_habits(&self, habits: &Habits) -> Result<()> {
         Deck::keep_habits(self, habits).await
+    }
+    async fn export_events(&self, wanted: &AuditWanted, path: &str) -> Said {
+        let count = Deck::export_events(self, wanted, std::path::Path::new(path)).await?;
+        Ok(format!("{count} events are in {path}"))
     }
     async fn export_audit(&self, wanted: &AuditWanted, path: &str) -> Said {
         let count = Deck::export_audit(self, wanted, std::path::Path::new(path)).await?;

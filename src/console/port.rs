@@ -7,9 +7,10 @@ use crate::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, EditTar
 use crate::deck::past::{AuditWanted, VersionLook};
 use crate::deck::reading::Inquiry;
 use crate::deck::running::RunRequest;
-use crate::deck::wave::{WavePlan, WaveRequest};
+use crate::deck::wave::{WaveGo, WavePlan, WaveRequest};
 use crate::deck::{PoolPlan, PoolVerb};
 use crate::model::Result;
+use crate::model::document::Kind;
 use crate::model::hold::HoldOn;
 use crate::plan::Plan;
 use std::collections::BTreeSet;
@@ -40,8 +41,8 @@ pub trait Port: std::marker::Send + Sync {
     async fn wait_free(&self, plan_id: &str, supersede: bool, progress: mpsc::Sender<LogLine>) -> Result<Vec<String>>;
     /// Plans several swarms as one wave.
     async fn plan_wave(&self, request: WaveRequest, progress: mpsc::Sender<LogLine>) -> Result<WavePlan>;
-    /// Begins a wave of these plans.
-    async fn begin_wave(&self, plans: &[String], why: &str) -> Said;
+    /// Begins a wave of exactly these plans, or takes one up again with them.
+    async fn begin_wave(&self, go: &WaveGo) -> Said;
     /// Whether this process carries dispatches.
     fn carries(&self) -> bool;
     /// Hands every dispatch that this process carries to one without a screen.
@@ -60,17 +61,34 @@ pub trait Port: std::marker::Send + Sync {
 
     /// Lifts that the fleet is read-only, in this console alone, for so long.
     async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said;
+    /// Shows times in this machine's zone, or in UTC; answers with the zone's name.
+    fn show_times(&self, local: bool) -> String;
     /// Looks only again.
     async fn read_only_again(&self) -> Said;
 
     /// `start`, `stop`, `restart` or `destroy` of one proc.
     async fn proc_verb(&self, verb: &str, host: &str, name: &str) -> Said;
+    /// The same of several, hosts at the same time; what became of each goes to `told`, by its place, when it is there.
+    async fn procs_verb(&self, verb: &str, procs: &[(String, String)], told: mpsc::UnboundedSender<(usize, Said)>) -> Result<()>;
+    /// Deletes an object that nothing uses.
+    async fn delete(&self, kind: Kind, name: &str) -> Said;
+    /// A line about an object; its kind is one word.
+    async fn note(&self, kind: &str, name: &str, text: &str) -> Said;
+    /// A host in service or out of it.
+    async fn service(&self, host: &str, active: bool) -> Said;
+    /// Another host in a squad, with the keys of `like` where that names one.
+    async fn host_add(&self, name: &str, squad: &str, like: &str) -> Said;
+    async fn cancel_build(&self, build: &str) -> Said;
+    /// Finishes or undoes what was left behind, once.
+    async fn upkeep(&self) -> Said;
     /// What a verb would do to a pool; nothing is changed.
     async fn pool_plan(&self, pool: &str, verb: PoolVerb) -> Result<PoolPlan>;
     /// Does exactly that.
     async fn pool_do(&self, plan: &PoolPlan) -> Said;
     /// What `adopt`, `retire` or `ignore` would do to something out of place; nothing is changed.
     async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan>;
+    /// The same for several places and names, one answer each.
+    async fn stray_plans(&self, verb: &str, all: &[(String, String)]) -> Result<Vec<Result<StrayPlan>>>;
     /// Does exactly that.
     async fn stray_do(&self, plan: &StrayPlan) -> Said;
     /// Takes back that it is known.
@@ -78,7 +96,7 @@ pub trait Port: std::marker::Send + Sync {
     /// `check` or `provision` of one host; lines go to `progress`.
     async fn host_verb(&self, verb: &str, host: &str, progress: mpsc::Sender<LogLine>) -> Said;
     /// Builds the swarm's version; answers with the build's id as soon as there is one.
-    async fn build(&self, swarm: &str) -> Result<String>;
+    async fn build(&self, swarm: &str, again: bool) -> Result<String>;
     /// Runs the swarm's uptests on its procs.
     async fn uptest(&self, swarm: &str, progress: mpsc::Sender<LogLine>) -> Said;
 
@@ -91,6 +109,8 @@ pub trait Port: std::marker::Send + Sync {
     /// A dispatch of the past is looked at: the look holds its steps and events from now on.
     fn attend(&self, dispatch: &str);
     async fn keep_habits(&self, habits: &Habits) -> Result<()>;
+    /// Writes events to a file that is not there yet.
+    async fn export_events(&self, wanted: &AuditWanted, path: &str) -> Said;
     /// Writes audit lines to a file that is not there yet.
     async fn export_audit(&self, wanted: &AuditWanted, path: &str) -> Said;
 

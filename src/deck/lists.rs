@@ -2,16 +2,19 @@
 
 use super::look::Look;
 use super::proc_verbs::UptestReport;
-use super::{Catalog, Deck, locked};
+use super::{Catalog, Deck, Entry, locked};
 use crate::model::Result;
+use crate::model::document::Kind;
 use crate::model::record::{Audit, Debt, Dispatch, Event};
 use crate::model::wave::{self, State, Wave};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of each a look holds.
 const RUNS: i64 = 1000;
 const AUDIT: i64 = 1000;
+/// How many deleted objects.
+const DELETED: i64 = 200;
 /// How many uptest runs are kept.
 const UPTESTS: usize = 200;
 /// The kind under which they are kept.
@@ -34,6 +37,10 @@ pub struct Lists {
     pub uptests: Vec<UptestRun>,
     /// Newest first, the last 1,000.
     pub audit: Vec<Audit>,
+    /// What was deleted and is not there again, newest first.
+    pub deleted: Vec<Deleted>,
+    /// The versions (id and revision) that ended objects: what was written after one has no way back to it.
+    pub ends: BTreeSet<(String, i64)>,
     /// How often a proc ended and was there again, by `host/proc`; only those that did.
     pub restarts: BTreeMap<String, u32>,
     /// When they were counted, ms.
@@ -44,9 +51,24 @@ pub struct Lists {
     pub past: BTreeMap<String, Vec<Event>>,
 }
 
+/// An object that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deleted {
+    pub id: String,
+    pub kind: Kind,
+    pub name: String,
+    /// The revision that ended it; the one before it is what it was.
+    pub rev: i64,
+    pub who: String,
+    pub at_ms: i64,
+    pub why: String,
+}
+
 /// The last save of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
+    pub kind: Kind,
+    pub name: String,
     pub rev: i64,
     pub who: String,
     pub at_ms: i64,
@@ -117,12 +139,18 @@ impl Deck {
         for id in attended {
             past.insert(id.clone(), self.store.events_of(&id, RUNS).await?);
         }
+        let audit = self.newest_audit(&old.lists.audit).await?;
+        // Whatever is deleted or written again has an audit line.
+        let quiet = audit.first().map(|line| line.seq) == old.lists.audit.first().map(|line| line.seq) && !audit.is_empty();
+        let (deleted, ends) = if quiet { (old.lists.deleted.clone(), old.lists.ends.clone()) } else { self.deleted_looks(catalog).await? };
         Ok(Lists {
+            deleted,
+            ends,
             saved: saved(catalog),
             releases: self.release_looks().await?,
             waves: self.wave_looks(dispatches, &old.lists.waves).await?,
             uptests: self.uptest_runs(&old.lists.uptests).await?,
-            audit: self.newest_audit(&old.lists.audit).await?,
+            audit,
             restarts,
             counted_ms,
             debts,
@@ -230,6 +258,27 @@ impl Deck {
         Ok(lines)
     }
 
+    async fn deleted_looks(&self, catalog: &Catalog) -> Result<(Vec<Deleted>, BTreeSet<(String, i64)>)> {
+        let all = self.store.deleted(DELETED).await?;
+        let ends = all.iter().map(|version| (version.object.id.clone(), version.object.rev)).collect();
+        let mut seen = BTreeSet::new();
+        // Neither it nor another one of its name is there; of several ends of one object the last counts.
+        let gone = all.into_iter().filter(|version| {
+            catalog.head(version.object.kind, Some(&version.object.id), &version.object.name).is_none()
+                && seen.insert(version.object.id.clone())
+        });
+        let look = gone.map(|version| Deleted {
+            id: version.object.id,
+            kind: version.object.kind,
+            name: version.object.name,
+            rev: version.object.rev,
+            who: version.object.changed_by,
+            at_ms: version.object.changed_ms,
+            why: version.why,
+        });
+        Ok((look.collect(), ends))
+    }
+
     async fn restarts(&self) -> Result<BTreeMap<String, u32>> {
         let mut counts = BTreeMap::new();
         for (name, _) in self.store.kept_names("life", "").await? {
@@ -244,15 +293,18 @@ impl Deck {
 }
 
 fn saved(catalog: &Catalog) -> BTreeMap<String, Saved> {
+    fn note<T>(all: &mut BTreeMap<String, Saved>, kind: Kind, entries: &[Entry<T>]) {
+        for entry in entries {
+            let (name, who) = (entry.name.clone(), entry.changed_by.clone());
+            all.insert(entry.id.clone(), Saved { kind, name, rev: entry.rev, who, at_ms: entry.changed_ms });
+        }
+    }
     let mut all = BTreeMap::new();
-    let mut note = |id: &str, rev: i64, who: &str, at_ms: i64| {
-        all.insert(id.to_string(), Saved { rev, who: who.to_string(), at_ms });
-    };
-    catalog.buildpacks.iter().for_each(|entry| note(&entry.id, entry.rev, &entry.changed_by, entry.changed_ms));
-    catalog.apps.iter().for_each(|entry| note(&entry.id, entry.rev, &entry.changed_by, entry.changed_ms));
-    catalog.ingredients.iter().for_each(|entry| note(&entry.id, entry.rev, &entry.changed_by, entry.changed_ms));
-    catalog.squads.iter().for_each(|entry| note(&entry.id, entry.rev, &entry.changed_by, entry.changed_ms));
-    catalog.balancers.iter().for_each(|entry| note(&entry.id, entry.rev, &entry.changed_by, entry.changed_ms));
-    catalog.swarms.iter().for_each(|entry| note(&entry.id, entry.rev, &entry.changed_by, entry.changed_ms));
+    note(&mut all, Kind::Buildpack, &catalog.buildpacks);
+    note(&mut all, Kind::App, &catalog.apps);
+    note(&mut all, Kind::Ingredient, &catalog.ingredients);
+    note(&mut all, Kind::Squad, &catalog.squads);
+    note(&mut all, Kind::Balancer, &catalog.balancers);
+    note(&mut all, Kind::Swarm, &catalog.swarms);
     all
 }

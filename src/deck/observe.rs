@@ -124,7 +124,8 @@ impl Deck {
         self.links.address(host).await.unwrap_or_else(|_| host.address.clone())
     }
 
-    async fn ask_hosts(&self, catalog: &Catalog, hosts: &[Host]) -> Result<Vec<HostSeen>> {
+    /// What these hosts say of themselves now, all asked at the same time.
+    pub(super) async fn ask_hosts(&self, catalog: &Catalog, hosts: &[Host]) -> Result<Vec<HostSeen>> {
         let before = self.last_world().await;
         let swarms = swarms(catalog);
         let known = fleet::Known { installation: self.store.installation(), swarms: &swarms };

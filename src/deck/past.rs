@@ -4,12 +4,15 @@ use super::look::Target;
 use super::{Catalog, Deck};
 use crate::model::document::{self, Document, Item, Kind, Written};
 use crate::model::entity::{App, Balancer, Buildpack, Ingredient, Squad, Swarm};
-use crate::model::record::Audit;
+use crate::model::record::{Audit, Event};
 use crate::model::{Fault, Result};
 use crate::store::Version;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// How many events are read at once.
+const PAGE: i64 = 10_000;
 
 /// One version of an object, for lists; without its text, which may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +49,13 @@ pub struct AuditWanted {
 }
 
 impl AuditWanted {
+    /// Whether an event is one of them; its kind is its type, its place what it is about.
+    pub fn holds_event(&self, event: &Event) -> bool {
+        let what = format!("{} {}", event.what, event.result);
+        let (who, verb, object, why) = (event.who.clone(), event.kind.clone(), event.place.clone(), event.why.clone());
+        self.holds(&Audit { seq: event.seq, at_ms: event.at_ms, who, verb, object, run: event.run.clone(), result: what, why })
+    }
+
     /// Whether the line is one of them.
     pub fn holds(&self, line: &Audit) -> bool {
         let all = format!("{} {} {} {} {}", line.who, line.verb, line.object, line.result, line.why).to_lowercase();
@@ -104,6 +114,13 @@ impl Deck {
         if version.deleted {
             return Err(Fault::bad(format!("{} {name} ended with version {rev}", version.object.kind.word())).next("take one before it"));
         }
+        let catalog = self.catalog().await?;
+        let kind = version.object.kind;
+        let gone = catalog.head(kind, Some(id), "").is_none_or(|(found, ..)| found != id);
+        if let (true, Some((_, other, ..))) = (gone, catalog.head(kind, None, &name)) {
+            let what = format!("another {} is called {other} now", kind.word());
+            return Err(Fault::refused(what).next("delete or rename that one first"));
+        }
         let text = as_document(&version)?;
         let why = if why.is_empty() { format!("back to version {rev}") } else { format!("back to version {rev}: {why}") };
         let applied = self.apply(&text, &format!("version {rev}"), false, &why).await?;
@@ -116,6 +133,17 @@ impl Deck {
             "unchanged" => format!("{} {name} is as it was at version {rev} already", version.object.kind.word()),
             _ => format!("{} {name} is written as it was at version {rev}; not live until it is dispatched", version.object.kind.word()),
         })
+    }
+
+    /// A version of an object that is gone, by its kind and name: the newest of those that were called so.
+    pub async fn deleted_named(&self, kind: Kind, name: &str) -> Result<Option<Target>> {
+        let (all, catalog) = (self.store.deleted(i64::MAX).await?, self.catalog().await?);
+        let is = |version: &&Version| {
+            let object = &version.object;
+            let gone = catalog.head(object.kind, Some(&object.id), "").is_none_or(|(id, ..)| id != object.id);
+            gone && object.kind == kind && (object.name == name || object.id == name || object.name.split('@').next() == Some(name))
+        };
+        Ok(all.iter().find(is).map(|version| Target::Version(version.object.id.clone(), version.object.rev)))
     }
 
     /// The id of an object that somebody wrote down.
@@ -140,18 +168,38 @@ impl Deck {
     pub async fn export_audit(&self, wanted: &AuditWanted, path: &Path) -> Result<usize> {
         let mut lines = self.audit(wanted, i64::MAX).await?;
         lines.reverse();
-        let cannot = |error: std::io::Error| {
-            Fault::bad(format!("{} cannot be written: {error}", path.display()))
-                .next("name a file that is not there yet, where you may write")
-        };
-        // It says who did what and why: for its owner's eyes.
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
-        for line in &lines {
-            writeln!(file, "{}", serde_json::to_string(line).unwrap_or_default()).map_err(cannot)?;
-        }
-        file.sync_all().map_err(cannot)?;
-        Ok(lines.len())
+        write_lines(path, &lines)
     }
+
+    /// Events after a number (0: all), oldest first.
+    pub async fn events(&self, wanted: &AuditWanted, after: i64) -> Result<Vec<Event>> {
+        let (mut cursor, mut found) = (after, Vec::new());
+        loop {
+            let page = self.store.events_after(cursor, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            cursor = last.seq;
+            found.extend(page.into_iter().filter(|event| wanted.holds_event(event)));
+        }
+    }
+
+    /// Writes events to a file that is not there yet, one JSON value a line, oldest first; answers with how many.
+    pub async fn export_events(&self, wanted: &AuditWanted, path: &Path) -> Result<usize> {
+        write_lines(path, &self.events(wanted, 0).await?)
+    }
+}
+
+/// Writes one JSON value a line to a file that is not there yet.
+fn write_lines<T: serde::Serialize>(path: &Path, lines: &[T]) -> Result<usize> {
+    let cannot = |error: std::io::Error| {
+        Fault::bad(format!("{} cannot be written: {error}", path.display())).next("name a file that is not there yet, where you may write")
+    };
+    // It says who did what and why: for its owner's eyes.
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
+    for line in lines {
+        writeln!(file, "{}", serde_json::to_string(line).unwrap_or_default()).map_err(cannot)?;
+    }
+    file.sync_all().map_err(cannot)?;
+    Ok(lines.len())
 }
 
 /// Kind and name of an object that is known by its name.

@@ -17,7 +17,7 @@ use crate::model::{Fault, FaultKind, Result};
 use crate::plan::{self, Plan, Replace, Want};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Where lines of what is under way go; nobody listening is fine.
 pub type Lines = mpsc::Sender<LogLine>;
@@ -156,19 +156,20 @@ impl Deck {
     }
 
     /// Begins to build a swarm's version; answers with the build's id as soon as it is known.
-    pub async fn begin_build(&self, swarm: &str) -> Result<String> {
+    /// `again`: even where a build could be reused.
+    pub async fn begin_build(&self, swarm: &str, again: bool) -> Result<String> {
         let catalog = self.catalog().await?;
         let entry = catalog.swarm(swarm)?;
-        let job = self.job(&catalog, catalog.app(&entry.body.app)?, &entry.body.version, false);
+        let job = self.job(&catalog, catalog.app(&entry.body.app)?, &entry.body.version, again);
         let identity = build::identify(&job, &self.workspace, &|_| {}).await?;
-        if let Some(build) = self.reusable(&identity).await? {
+        if !again && let Some(build) = self.reusable(&identity).await? {
             return Ok(build.id);
         }
         let (id, deck) = (job.id.clone(), self.clone());
         tokio::spawn(async move {
             let sink = Sink { lines: None, now_ms: deck.outside.now_ms };
             // How it ends is in the store: status, error and log.
-            deck.built_of(job, false, &sink).await.ok();
+            deck.built_of(job, again, &sink).await.ok();
         });
         Ok(id)
     }
@@ -282,7 +283,11 @@ impl Deck {
         };
         self.store.put_build(&build).await?;
         self.build_event(&build, "").await?;
-        let done = build::build(job, &self.workspace, sink, self.no_builds.subscribe()).await;
+        let (stop, cancel) = watch::channel(false);
+        let ending = tokio::spawn(self.clone().end_build_when_told(build.id.clone(), stop));
+        let done = build::build(job, &self.workspace, sink, cancel).await;
+        ending.abort();
+        self.store.forget(super::build_end::END_BUILD, &build.id).await.ok();
         build.ended_ms = self.now_ms();
         let result = done.and_then(|built| {
             let artifact = build::Artifacts::of(&self.workspace)?.open(&built.artifact)?;

@@ -1,15 +1,17 @@
-//! Start, stop, restart, destroy one proc; uptests, host check, provision and claim.
+//! Start, stop, restart, destroy procs; uptests, host check, provision and claim.
 
 use super::leasing::Held;
-use super::{Catalog, Deck};
+use super::{Catalog, Deck, locked};
 use crate::hosts::procs::{self, Action, Fence, Guard, Target};
 use crate::hosts::provision;
 use crate::model::entity::Host;
 use crate::model::record::Event;
-use crate::model::world::{Owner, Proc};
+use crate::model::world::{HostSeen, Owner, Proc};
 use crate::model::{Fault, Result};
 use crate::uptest;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// What one proc's uptests said.
@@ -21,6 +23,38 @@ pub struct UptestReport {
     pub passed: bool,
     pub seconds: f64,
     pub output: String,
+}
+
+/// Hears what became of each of several, by its place among them.
+pub type Tell<'t> = &'t (dyn Fn(usize, &Result<String>) + Send + Sync);
+
+/// A proc that something is to be done to, as it was found.
+struct Wanted {
+    number: usize,
+    host: Host,
+    proc: Proc,
+    /// The lease that guards it, and the key of its fence.
+    lease: String,
+    key: String,
+    /// The highest epoch that its host has seen of that key.
+    min: i64,
+}
+
+impl Wanted {
+    fn new(number: usize, host: &Host, seen: &HostSeen, name: &str) -> Result<Wanted> {
+        let proc = seen.procs.iter().find(|proc| proc.name == name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = seen.procs.iter().map(|proc| proc.name.as_str()).collect();
+            Fault::bad(format!("there is no proc '{name}'")).on(&host.name).next(format!("one of: {}", known.join(", ")))
+        })?;
+        if !seen.is_ok() {
+            return Err(Fault::unreachable("it does not answer now").on(&host.name).next(format!("swarmdeck hosts check {}", host.name)));
+        }
+        let swarm = proc.stamp.as_ref().filter(|_| proc.owner != Owner::Foreign).map(|stamp| stamp.swarm.clone());
+        let key = swarm.clone().unwrap_or_else(|| host.id.clone());
+        let lease = if swarm.is_some() { format!("swarm/{key}") } else { format!("host/{key}") };
+        let min = i64::try_from(seen.fences.get(&key).copied().unwrap_or(0)).unwrap_or(0);
+        Ok(Wanted { number, host: host.clone(), proc, lease, key, min })
+    }
 }
 
 /// What is kept of an uptest's output, in bytes.
@@ -36,39 +70,99 @@ fn end_of(text: &str) -> &str {
 impl Deck {
     /// `start`, `stop`, `restart` or `destroy`; answers with what was done. Under the swarm's lease, so that it never meets a dispatch.
     pub async fn proc_verb(&self, verb: &str, host: &str, name: &str, why: &str) -> Result<String> {
+        let done = Mutex::new(None);
+        let tell = |_, result: &Result<String>| drop(locked(&done).replace(result.clone()));
+        self.procs_verb(verb, &[(host.to_string(), name.to_string())], why, &tell).await?;
+        let done = locked(&done).take();
+        done.unwrap_or_else(|| Err(Fault::failed(format!("nothing was said of {name}")).on(host)))
+    }
+
+    /// The same of several procs (host and name) as one: those of a swarm under one lease, different hosts at the same time. `tell`
+    /// hears what became of each, by its place in `procs`, when it is there.
+    pub async fn procs_verb(&self, verb: &str, procs: &[(String, String)], why: &str, tell: Tell<'_>) -> Result<()> {
         let catalog = self.catalog().await?;
-        let host = catalog.host(host)?;
-        self.refuse_held(&host).await?;
-        let seen = self.observe_host(&catalog, &host).await?;
-        let proc = seen.procs.iter().find(|proc| proc.name == name).cloned().ok_or_else(|| {
-            let known: Vec<&str> = seen.procs.iter().map(|proc| proc.name.as_str()).collect();
-            Fault::bad(format!("there is no proc '{name}'")).on(&host.name).next(format!("one of: {}", known.join(", ")))
-        })?;
-        if !seen.is_ok() {
-            return Err(Fault::unreachable("it does not answer now").on(&host.name).next(format!("swarmdeck hosts check {}", host.name)));
+        let (mut hosts, mut refused): (BTreeMap<&str, Host>, BTreeMap<&str, Fault>) = Default::default();
+        for (name, _) in procs {
+            let found = async {
+                let host = catalog.host(name)?;
+                self.refuse_held(&host).await.map(|()| host)
+            };
+            match found.await {
+                Ok(host) => drop(hosts.insert(name, host)),
+                Err(fault) => drop(refused.insert(name, fault)),
+            }
         }
-        let swarm_id = proc.stamp.as_ref().filter(|_| proc.owner != Owner::Foreign).map(|stamp| stamp.swarm.clone());
-        let key = swarm_id.clone().unwrap_or_else(|| host.id.clone());
-        let lease = if swarm_id.is_some() { format!("swarm/{key}") } else { format!("host/{key}") };
-        let min = i64::try_from(seen.fences.get(&key).copied().unwrap_or(0)).unwrap_or(0);
-        let held = self.acquire(&lease, &format!("{verb} {name}"), "", min).await?;
-        let done = self.act_on(&catalog, &host, &proc, verb, &held, &key).await;
+        let asked: Vec<Host> = hosts.values().cloned().collect();
+        let seen = self.ask_hosts(&catalog, &asked).await?;
+        let mut groups: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
+        for (number, (on, name)) in procs.iter().enumerate() {
+            let wanted = match (hosts.get(on.as_str()), seen.iter().find(|seen| seen.name == *on), refused.get(on.as_str())) {
+                (_, _, Some(fault)) => Err(fault.clone()),
+                (Some(host), Some(seen), None) => Wanted::new(number, host, seen, name),
+                _ => Err(Fault::failed("it could not be asked").on(on)),
+            };
+            match wanted {
+                Ok(wanted) => groups.entry(wanted.lease.clone()).or_default().push(wanted),
+                Err(fault) => tell(number, &Err(fault)),
+            }
+        }
+        let all = groups.iter().map(|(lease, group)| self.procs_under(&catalog, lease, group, (verb, why), tell));
+        futures::future::join_all(all).await.into_iter().collect()
+    }
+
+    /// Procs of one swarm (or of none, on one host), under its lease.
+    async fn procs_under(&self, catalog: &Catalog, lease: &str, group: &[Wanted], (verb, why): (&str, &str), tell: Tell<'_>) -> Result<()> {
+        let reason = match group {
+            [one] => format!("{verb} {}", one.proc.name),
+            several => format!("{verb} {} procs", several.len()),
+        };
+        let min = group.iter().map(|wanted| wanted.min).max().unwrap_or(0);
+        let held = match self.acquire(lease, &reason, "", min).await {
+            Ok(held) => held,
+            Err(fault) => {
+                group.iter().for_each(|wanted| tell(wanted.number, &Err(fault.clone())));
+                return Ok(());
+            }
+        };
+        let mut by_host: BTreeMap<&str, Vec<&Wanted>> = BTreeMap::new();
+        for wanted in group {
+            by_host.entry(&wanted.host.name).or_default().push(wanted);
+        }
+        let on_host = async |all: Vec<&Wanted>| {
+            for wanted in all {
+                let done = self.act_on(catalog, &wanted.host, &wanted.proc, verb, &held, &wanted.key).await;
+                let done = match done {
+                    Ok(done) => self.proc_told(wanted, verb, &done, why).await.map(|()| done),
+                    Err(fault) => Err(fault),
+                };
+                tell(wanted.number, &done);
+            }
+        };
+        if verb == "destroy" {
+            // Each takes its node out of the pool: two at once would not see each other's change.
+            on_host(by_host.into_values().flatten().collect()).await;
+        } else {
+            futures::future::join_all(by_host.into_values().map(on_host)).await;
+        }
         held.release().await?;
-        let done = done?;
+        self.observe_soon();
+        Ok(())
+    }
+
+    async fn proc_told(&self, wanted: &Wanted, verb: &str, done: &str, why: &str) -> Result<()> {
+        let (host, name) = (&wanted.host.name, &wanted.proc.name);
         let event = Event {
             at_ms: self.now_ms(),
             kind: "proc".into(),
             who: self.who.clone(),
-            what: done.clone(),
-            place: host.name.clone(),
+            what: done.into(),
+            place: host.clone(),
             result: "success".into(),
             why: why.into(),
             ..Event::default()
         };
         self.store.note(&[event], None).await?;
-        self.told(verb, &format!("{}:{name}", host.name), "done", why).await?;
-        self.observe_soon();
-        Ok(done)
+        self.told(verb, &format!("{host}:{name}"), "done", why).await
     }
 
     async fn act_on(&self, catalog: &Catalog, host: &Host, proc: &Proc, verb: &str, held: &Held, key: &str) -> Result<String> {

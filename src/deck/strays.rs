@@ -121,17 +121,21 @@ impl Deck {
 
     /// What `adopt`, `retire` or `ignore` would do; nothing is changed. `swarm` is for `adopt`.
     pub async fn stray_plan(&self, verb: &str, place: &str, name: &str, swarm: &str) -> Result<StrayPlan> {
-        let empty = StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), swarm: swarm.into(), ..StrayPlan::default() };
         let catalog = self.catalog().await?;
-        if verb != "ignore" {
-            self.refuse_held_place(&catalog, place, swarm).await?;
-        }
         let world = self.observe(&catalog, None).await?;
+        self.stray_plan_in(&catalog, &world, verb, place, name, swarm).await
+    }
+
+    async fn stray_plan_in(&self, catalog: &Catalog, world: &World, verb: &str, place: &str, name: &str, swarm: &str) -> Result<StrayPlan> {
+        let empty = StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), swarm: swarm.into(), ..StrayPlan::default() };
+        if verb != "ignore" {
+            self.refuse_held_place(catalog, place, swarm).await?;
+        }
         match verb {
-            "adopt" => Ok(self.adoption(&catalog, &world, empty).await?.0),
-            "retire" => Ok(self.retirement(&catalog, &world, empty).await?.0),
+            "adopt" => Ok(self.adoption(catalog, world, empty).await?.0),
+            "retire" => Ok(self.retirement(catalog, world, empty).await?.0),
             "ignore" => {
-                let all = self.strays_in(&catalog, &world).await?;
+                let all = self.strays_in(catalog, world).await?;
                 let stray =
                     all.iter().find(|stray| stray.place == place && stray.name == name).ok_or_else(|| no_stray(place, name, &all))?;
                 let lines = vec![
@@ -142,6 +146,17 @@ impl Deck {
             }
             other => Err(Fault::bad(format!("there is no verb '{other}' for strays"))),
         }
+    }
+
+    /// The same for several places and names, in the world as it is seen once: a plan or a refusal for each, in that order.
+    pub async fn stray_plans(&self, verb: &str, all: &[(String, String)]) -> Result<Vec<Result<StrayPlan>>> {
+        let catalog = self.catalog().await?;
+        let world = self.observe(&catalog, None).await?;
+        let mut plans = Vec::new();
+        for (place, name) in all {
+            plans.push(self.stray_plan_in(&catalog, &world, verb, place, name, "").await);
+        }
+        Ok(plans)
     }
 
     /// Does exactly what the plan says, or refuses because the world moved. Answers with what was done.

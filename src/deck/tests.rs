@@ -348,7 +348,7 @@ async fn who_is_at_a_swarm_is_waited_for_visibly_and_what_nobody_carries_is_not_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wave_goes_first_alone_stops_at_the_first_failure_and_is_taken_up_again() {
-    use super::wave::{WavePlan, exit_of};
+    use super::wave::{WaveGo, WaveOf, WavePlan, exit_of};
     use crate::model::wave::State;
     let (_dir, deck) = deck().await;
     let more = |config: &str| {
@@ -373,7 +373,7 @@ async fn a_wave_goes_first_alone_stops_at_the_first_failure_and_is_taken_up_agai
         of("shop-c-web", vec![proc("gone01")]).await,
         of("shop-d-web", vec![]).await,
     ];
-    let planned = WavePlan { plans, left_out: vec![], of: 0 };
+    let planned = WavePlan { plans, ..WavePlan::default() };
     let fault = deck.begin_wave(&planned, "", 1, &["rollback-1".to_string()]).await.err().unwrap();
     assert!(fault.exit_code() == 3 && fault.what.contains("'rollback-1' holds no swarm of this wave"), "{fault}");
     let carried = deck.begin_wave(&planned, "all of them", 1, &[]).await.unwrap();
@@ -395,11 +395,19 @@ async fn a_wave_goes_first_alone_stops_at_the_first_failure_and_is_taken_up_agai
     assert!(deck.store.leases().await.unwrap().is_empty());
 
     // Taken up again with new plans for the rest, it ends done.
-    let rest = WavePlan { plans: vec![of("shop-c-web", vec![]).await, of("shop-d-web", vec![]).await], left_out: vec![], of: 0 };
+    let rest = WavePlan { plans: vec![of("shop-c-web", vec![]).await, of("shop-d-web", vec![]).await], ..WavePlan::default() };
     let ended = deck.take_up_wave(&wave, &rest, &[]).await.unwrap().done.await.unwrap().unwrap();
     assert!(ended.iter().all(|now| now.state == State::Done), "{ended:?}");
     assert_eq!(exit_of(&ended), 0);
     assert_eq!(deck.list("waves", None).await.unwrap()[0]["result"], "done");
+    // A wave that was shown goes past the hold that its operator named, and remembers what it is.
+    let held = deck.hold(crate::model::hold::HoldOn::Swarm, "shop-b-web", "sale", 0).await.unwrap();
+    let plans = vec![of("shop-prod-web", vec![]).await.id, of("shop-b-web", vec![]).await.id];
+    let go = |lift: Vec<String>| WaveGo { plans: plans.clone(), what: WaveOf::Evacuate("web02".into()), why: "disk".into(), lift };
+    assert!(deck.go_wave(&go(vec![]), 4).await.err().unwrap().what.contains("is held"));
+    let carried = deck.go_wave(&go(vec![held.name]), 4).await.unwrap();
+    assert_eq!((carried.wave.verb.as_str(), carried.wave.place.as_str()), ("evacuate", "web02"));
+    assert!(carried.done.await.unwrap().unwrap().iter().all(|now| now.state == State::Done) && deck.holds().await.unwrap().is_empty());
     // None of them ran anything before, so there is no way back.
     let wave = deck.wave_named("1").await.unwrap();
     let fault = deck.plan_wave_back(&wave, "", None).await.unwrap_err();

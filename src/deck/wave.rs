@@ -1,14 +1,15 @@
 //! Waves: several swarms planned, shown and confirmed as one, then carried out: first one alone, then some at a time.
 
-use super::look::DispatchRequest;
-use super::{Carried, Deck, Lines, Stop};
+mod planning;
+
+use super::{Carried, Deck, Stop};
 use crate::model::hold::{self, Hold};
 use crate::model::record::{Audit, Dispatch, Event, Outcome};
 use crate::model::wave::{self, Member, Next, State, Wave};
 use crate::model::{Fault, Result};
 use crate::plan::Plan;
 use crate::store::Telling;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -22,16 +23,51 @@ pub struct WaveRequest {
     /// None = each its own.
     pub version: Option<String>,
     pub why: String,
+    /// What is done with each of them.
+    pub what: WaveOf,
+}
+
+/// What is done with every swarm of a wave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum WaveOf {
+    /// A version is dispatched.
+    #[default]
+    Version,
+    /// A rolling restart.
+    Restart,
+    /// Back to the release that ran before.
+    Back,
+    /// Its procs on this host are replaced elsewhere; all swarms that have some there, where none is named.
+    Evacuate(String),
+    /// What is lost on this host is replaced elsewhere; likewise.
+    RePlace(String),
+    /// Back from what this wave, by its number, brought live.
+    BackOf(i64),
+    /// What of this wave is not done.
+    RestOf(i64),
 }
 
 /// A wave as it is shown before it is confirmed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct WavePlan {
     pub plans: Vec<Plan>,
     /// Swarms that do not go with it, and why not.
     pub left_out: Vec<(String, String)>,
     /// The wave that is rolled back, or 0.
     pub of: i64,
+    /// What was asked for.
+    pub what: WaveOf,
+}
+
+/// A shown wave as it is begun: exactly these plans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaveGo {
+    /// The plans' ids, in order.
+    pub plans: Vec<String>,
+    pub what: WaveOf,
+    pub why: String,
+    /// Holds of its swarms that are lifted with it, by name.
+    pub lift: Vec<String>,
 }
 
 /// How the operator stops a wave.
@@ -60,109 +96,6 @@ pub struct MemberNow {
 }
 
 impl Deck {
-    /// Plans every swarm of a wave, none on the ports of another; the first that cannot be planned refuses the whole.
-    pub async fn plan_wave(&self, request: &WaveRequest, lines: Option<Lines>) -> Result<WavePlan> {
-        let catalog = self.catalog().await?;
-        let mut swarms: Vec<String> = Vec::new();
-        for name in &request.swarms {
-            let id = catalog.swarm(name)?.id.clone();
-            if swarms.contains(&id) {
-                return Err(Fault::bad(format!("{name} is named twice")).next("name each swarm once"));
-            }
-            swarms.push(id);
-        }
-        if let Some(name) = &request.ingredient {
-            let ingredient = catalog.ingredient(name)?.name.clone();
-            let uses = catalog.swarms.iter().filter(|entry| entry.body.ingredients.contains(&ingredient));
-            swarms.extend(uses.map(|entry| entry.id.clone()));
-            if swarms.is_empty() {
-                return Err(Fault::bad(format!("no swarm uses the ingredient {ingredient}")).next("swarmdeck get ingredients"));
-            }
-        }
-        let asked = swarms.into_iter().map(|swarm| DispatchRequest {
-            swarm,
-            version: request.version.clone(),
-            why: request.why.clone(),
-            ..DispatchRequest::default()
-        });
-        let mut planned = self.plan_each(asked.collect(), lines).await?;
-        let mut left_out = Vec::new();
-        if request.ingredient.is_some() {
-            // Not asked for by name: what runs already as it should does not go along.
-            planned.retain(|plan| {
-                let goes = !plan.is_empty();
-                if !goes {
-                    left_out.push((plan.swarm.clone(), "runs this already".to_string()));
-                }
-                goes
-            });
-        }
-        whole(WavePlan { plans: planned, left_out, of: 0 })
-    }
-
-    /// Plans the way back of every member that a wave brought live, in reverse order.
-    pub async fn plan_wave_back(&self, wave: &Wave, why: &str, lines: Option<Lines>) -> Result<WavePlan> {
-        let (mut asked, mut left_out) = (Vec::new(), Vec::new());
-        for now in self.members(wave).await?.into_iter().rev() {
-            let Some(dispatch) = now.dispatch.filter(|_| now.state == State::Done) else { continue };
-            let current = self.store.current_run(&now.member.swarm_id).await?;
-            let why_not = if dispatch.from_release.is_empty() {
-                Some("ran nothing before")
-            } else if dispatch.from_release == dispatch.to_release {
-                Some("runs the release that it ran before")
-            } else if current.is_none_or(|run| run.dispatch_id != dispatch.id) {
-                Some("was dispatched again since")
-            } else {
-                None
-            };
-            match why_not {
-                Some(why_not) => left_out.push((now.member.swarm, why_not.to_string())),
-                None => asked.push(DispatchRequest {
-                    swarm: now.member.swarm_id,
-                    why: why.to_string(),
-                    rollback_to: Some(dispatch.from_release),
-                    ..DispatchRequest::default()
-                }),
-            }
-        }
-        whole(WavePlan { plans: self.plan_each(asked, lines).await?, left_out, of: wave.number })
-    }
-
-    /// Plans anew what of a wave is not done: what failed, and what never began. What was left on its way is carried on as it is.
-    pub async fn plan_wave_rest(&self, wave: &Wave, lines: Option<Lines>) -> Result<WavePlan> {
-        let members = self.members(wave).await?;
-        let rest = members.into_iter().filter(|now| matches!(now.state, State::NotStarted | State::Failed));
-        let asked = rest.map(|now| DispatchRequest {
-            swarm: now.member.swarm_id,
-            version: Some(now.member.to_version).filter(|_| wave.verb != "rollback"),
-            why: wave.why.clone(),
-            rollback_to: (wave.verb == "rollback").then_some(now.member.to_release),
-            ..DispatchRequest::default()
-        });
-        Ok(WavePlan { plans: self.plan_each(asked.collect(), lines).await?, left_out: Vec::new(), of: wave.of })
-    }
-
-    async fn plan_each(&self, asked: Vec<DispatchRequest>, lines: Option<Lines>) -> Result<Vec<Plan>> {
-        let mut taken: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
-        let mut plans = Vec::new();
-        for request in asked {
-            let request = DispatchRequest { taken: taken.clone(), ..request };
-            let plan = self.plan(&request, lines.clone()).await;
-            let plan = match plan {
-                Ok(plan) => plan,
-                Err(fault) => {
-                    let name = self.catalog().await?.swarm(&request.swarm).map(|entry| entry.name.clone()).unwrap_or_default();
-                    return Err(Fault { what: format!("{name}: {}", fault.what), ..fault });
-                }
-            };
-            for proc in &plan.start {
-                taken.entry(proc.host.clone()).or_default().insert(proc.port);
-            }
-            plans.push(plan);
-        }
-        Ok(plans)
-    }
-
     /// Refuses unless every hold in the way of these plans is named, and every name is one of them.
     pub async fn wave_may_go(&self, plans: &[Plan], lift: &[String]) -> Result<()> {
         let mut unused: BTreeSet<&String> = lift.iter().collect();
@@ -190,11 +123,12 @@ impl Deck {
     /// Writes a confirmed wave down and begins it.
     pub async fn begin_wave(&self, planned: &WavePlan, why: &str, at_once: usize, lift: &[String]) -> Result<CarriedWave> {
         self.wave_may_go(&planned.plans, lift).await?;
-        let verb = if planned.of > 0 { "rollback" } else { "dispatch" };
+        let (verb, place) = planned.what.verb();
         let mut wave = Wave {
             id: self.new_id(),
             number: 0,
             verb: verb.into(),
+            place: place.into(),
             who: self.who.clone(),
             why: why.into(),
             at_once,
@@ -204,8 +138,9 @@ impl Deck {
         };
         let names: Vec<&str> = wave.members.iter().map(|member| member.swarm.as_str()).collect();
         let names = names.join(", ");
+        let doing = if verb == "dispatch" { String::new() } else { format!(", {verb} {place}").trim_end().to_string() };
         let told = |wave: &Wave| Telling {
-            event: self.wave_event(wave, format!("wave {} of {} swarms began: {names}", wave.number, wave.members.len()), ""),
+            event: self.wave_event(wave, format!("wave {} of {} swarms began{doing}: {names}", wave.number, wave.members.len()), ""),
             audit: Audit {
                 at_ms: wave.started_ms,
                 who: wave.who.clone(),
@@ -219,6 +154,22 @@ impl Deck {
         };
         self.store.create_wave(&mut wave, told).await?;
         self.carry_wave(wave, lift).await
+    }
+
+    /// Begins a wave that was shown, or takes one up again.
+    pub async fn go_wave(&self, go: &WaveGo, at_once: usize) -> Result<CarriedWave> {
+        let mut planned = WavePlan { what: go.what.clone(), ..WavePlan::default() };
+        for id in &go.plans {
+            planned.plans.push(self.stored_plan(id).await?);
+        }
+        match &go.what {
+            WaveOf::RestOf(number) => {
+                let wave = self.wave_named(&number.to_string()).await?;
+                self.take_up_wave(&wave, &planned, &go.lift).await
+            }
+            WaveOf::BackOf(number) => self.begin_wave(&WavePlan { of: *number, ..planned }, &go.why, at_once, &go.lift).await,
+            _ => self.begin_wave(&planned, &go.why, at_once, &go.lift).await,
+        }
     }
 
     /// Takes a wave up again with new plans for what is not done; what was left on its way is carried on first.
@@ -383,7 +334,7 @@ impl Deck {
             })
             .collect();
         Ok(serde_json::json!({
-            "number": wave.number, "verb": wave.verb, "who": wave.who, "why": wave.why, "result": wave::word(&states, driven),
+            "number": wave.number, "verb": wave.verb, "place": wave.place, "who": wave.who, "why": wave.why, "result": wave::word(&states, driven),
             "done": count(State::Done), "failed": count(State::Failed), "not_started": count(State::NotStarted), "at_once": wave.at_once,
             "rolls_back": (wave.of > 0).then_some(wave.of), "started_ms": wave.started_ms, "members": shown, "id": wave.id,
         }))
@@ -446,13 +397,4 @@ fn member(plan: &Plan) -> Member {
 
 pub(super) fn wave_lease(number: i64) -> String {
     format!("wave/{number}")
-}
-
-fn whole(planned: WavePlan) -> Result<WavePlan> {
-    if !planned.plans.is_empty() {
-        return Ok(planned);
-    }
-    let why: Vec<String> = planned.left_out.iter().map(|(swarm, why)| format!("{swarm} {why}")).collect();
-    let why = if why.is_empty() { "it brought nothing live".into() } else { why.join("; ") };
-    Err(Fault::refused(format!("there is nothing to do: {why}")).next("swarmdeck get waves"))
 }

@@ -1,10 +1,12 @@
 //! The one document form: read with places, checked, written back with ids; each item keeps its operator's own text.
 
 mod check;
+mod host_text;
 mod hosts;
 pub mod schema;
 mod text;
 
+pub use host_text::{with_active, with_host};
 pub use hosts::{balancer_hosts, resolve_hosts};
 
 use super::Result;

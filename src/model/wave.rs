@@ -12,8 +12,11 @@ pub struct Wave {
     pub id: String,
     /// 7: what people call it.
     pub number: i64,
-    /// `dispatch` or `rollback`.
+    /// `dispatch`, `rollback`, `restart`, `evacuate` or `re-place`.
     pub verb: String,
+    /// The host that it is about, or "".
+    #[serde(default)]
+    pub place: String,
     pub who: String,
     pub why: String,
     pub at_once: usize,

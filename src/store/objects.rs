@@ -126,8 +126,18 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(read)?;
-        let version =
-            |row: &AnyRow| Ok(Version { object: object(row)?, why: get(row, "why")?, deleted: get::<i64, _>(row, "deleted")? != 0 });
+        rows.iter().map(version).collect()
+    }
+    /// The versions that ended objects, the newest first; at most so many. Some of those objects may be there again.
+    pub async fn deleted(&self, most: i64) -> Result<Vec<Version>> {
+        let rows = sqlx::query(
+            "SELECT id, kind, name, rev, text, body, changed_ms, changed_by, why, deleted FROM versions WHERE deleted = 1 \
+             ORDER BY changed_ms DESC, rev DESC, id LIMIT $1",
+        )
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(read)?;
         rows.iter().map(version).collect()
     }
 }
@@ -268,6 +278,10 @@ fn check(there: Option<&Object>, expected: Option<i64>, kind: Kind, name: &str) 
             .next("save it as a new one if it shall be again")),
         _ => Ok(()),
     }
+}
+
+fn version(row: &AnyRow) -> Result<Version> {
+    Ok(Version { object: object(row)?, why: get(row, "why")?, deleted: get::<i64, _>(row, "deleted")? != 0 })
 }
 
 fn object(row: &AnyRow) -> Result<Object> {

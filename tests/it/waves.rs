@@ -50,7 +50,8 @@ fn several_swarms_go_as_one_stop_at_the_first_failure_and_go_back_as_one() {
     // Nothing of it runs yet: all are planned and shown at once, and go as one.
     let planned = deck.json(&[&["plan"], all.as_slice()].concat());
     assert_eq!(planned["wave"].as_array().unwrap().len(), 4, "{planned}");
-    deck.run(&[&["dispatch"], all.as_slice(), &["-o", "json"]].concat()).refused(3, &["dispatch 4 swarms? Nobody can be asked"]);
+    deck.run(&[&["dispatch"], all.as_slice(), &["-o", "json"]].concat())
+        .refused(3, &["dispatch 4 swarms (shop-prod-worker@web, ", "Nobody can be asked"]);
     wave(&all, &["--size", "2"]).refused(2, &["--size is for one swarm"]);
     let report = wave(&all, &[]).ended(0).json();
     assert_eq!((&report["wave"], &report["result"], &report["done"]), (&json!(1), &json!("done"), &json!(4)), "{report}");
@@ -127,6 +128,20 @@ fn several_swarms_go_as_one_stop_at_the_first_failure_and_go_back_as_one() {
     let report = deck.run(&["wave", "db", "--yes", "-o", "json"]).ended(0).json();
     assert_eq!(report["done"], json!(4), "{report}");
     deck.run(&["wave", "db", "--yes", "-o", "json"]).refused(3, &["there is nothing to do", "runs this already"]);
+
+    // A host is emptied: its swarms are one wave. Out of service it takes nothing, and says so where its squad is written.
+    assert!(!programs(&fleet, &["web02"], "shop-").is_empty());
+    let report = deck.run(&["hosts", "evacuate", "web02", "--yes", "-m", "new disk", "-o", "json"]).ended(0).json();
+    assert_eq!((&report["verb"], &report["result"]), (&json!("evacuate"), &json!("done")), "{report}");
+    assert!(report["members"].as_array().unwrap().len() > 1, "{report}");
+    assert_eq!(programs(&fleet, &["web02"], "shop-").len(), 0);
+    deck.run(&["hosts", "out-of-service", "web02", "-m", "new disk"]).ended(0);
+    let elsewhere = deck.json(&["plan", "shop-prod-web", "--size", "3"]);
+    assert!(elsewhere["start"].as_array().unwrap().iter().all(|proc| proc["host"] == "web01"), "{elsewhere}");
+    let undo = deck.json(&["undo"]);
+    let back = undo.as_array().unwrap().iter().find(|undo| undo["object"] == "web02").unwrap();
+    assert_eq!(back["command"], "swarmdeck hosts in-service web02", "{undo}");
+    deck.run(&["hosts", "in-service", "web02"]).ended(0);
 
     // Somebody is at one of its swarms: refused, or that is undone first and the wave planned anew.
     let slow = deck.with("    settle: 1s\n    uptest_timeout: 20s\n", "    settle: 1s\n    uptest_timeout: 20s\n    soak: 20s\n");

@@ -4,15 +4,15 @@ mod gallery;
 
 pub use gallery::svg;
 
-use super::keys::{BINDINGS, Where};
+use super::keys::{BINDINGS, Keymap, Where};
 use super::theme;
-use super::view::{danger, help_lines};
+use super::view::help_lines;
 use crate::deck::verbs::VERBS;
 use std::fmt::Write;
 
 /// The keymap as the help shows it.
 pub fn keys() -> String {
-    help_lines().into_iter().map(|(_, line)| line + "\n").collect()
+    help_lines(&Keymap::default()).into_iter().map(|(_, line)| line + "\n").collect()
 }
 
 /// The keymap and the verbs as tables in Markdown.
@@ -25,11 +25,11 @@ pub fn keys_markdown() -> String {
             let _ = writeln!(out, "| {} | {} | {} |", place.title(), keys.join(" "), plain(binding.title));
         }
     }
-    out.push_str("\n| key | on | verb | danger | what |\n|---|---|---|---|---|\n");
+    out.push_str("\n| key | on | verb | danger | what | on the command line |\n|---|---|---|---|---|---|\n");
     for verb in VERBS {
-        let key = verb.key.map_or_else(|| format!(":{}", verb.id), |key| format!(".{key}"));
-        let on = format!("{:?}", verb.on).to_lowercase();
-        let _ = writeln!(out, "| {} | {on} | {} | {} | {} |", code(&key), verb.id, danger(verb.danger), plain(verb.title));
+        let key = if verb.typed().is_empty() { format!(":{}", verb.id) } else { verb.typed() };
+        let (on, danger) = (verb.on.word(), verb.danger.word());
+        let _ = writeln!(out, "| {} | {on} | {} | {danger} | {} | {} |", code(&key), verb.id, plain(verb.title), code(verb.cli));
     }
     out
 }

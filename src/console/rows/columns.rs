@@ -247,6 +247,9 @@ const TREE: &[Column] = &[
     right("LAST", 5, 3),
 ];
 
+const UNDO: &[Column] =
+    &[column("OBJECT", 18, 3, 0), column("WHAT", 24, 4, 1), column("UNDONE BY", 22, 2, 0), column("BY", 6, 1, 2), right("WHEN", 4, 0)];
+
 /// Between a column that is set to the right and the one after it.
 const GAP: u16 = 2;
 
@@ -277,6 +280,7 @@ pub fn columns(kind: Kind) -> &'static [Column] {
         Kind::Audit => AUDIT,
         Kind::Versions => VERSIONS,
         Kind::Tree => TREE,
+        Kind::Undo => UNDO,
     }
 }
 

@@ -85,6 +85,24 @@ pub fn written(look: &Look, id: &str) -> Option<String> {
         .or_else(|| look.squads.iter().find(|squad| is(&squad.id)).map(|squad| squad.name.clone()))
         .or_else(|| look.buildpacks.iter().find(|pack| is(&pack.id)).map(|pack| pack.name.clone()))
         .or_else(|| look.balancers.iter().find(|balancer| is(&balancer.id)).map(|balancer| balancer.name.clone()))
+        .or_else(|| look.lists.deleted.iter().find(|gone| gone.id == id).map(|gone| gone.name.clone()))
+}
+
+/// An object that was written down, by its kind and what people call it; one that is gone by its last version.
+pub fn named(look: &Look, kind: &str, name: &str) -> Option<Target> {
+    let swarm = || look.swarms.iter().find(|swarm| swarm.name == name || swarm.short == name).map(|swarm| Target::Swarm(swarm.id.clone()));
+    let there = match kind {
+        "swarm" => swarm(),
+        "ingredient" => look.ingredients.iter().find(|it| it.name == name).map(|it| Target::Ingredient(it.id.clone())),
+        "app" => app(look, name).map(|app| Target::App(app.name.clone())),
+        "buildpack" => buildpack(look, name).map(|pack| Target::Buildpack(pack.name.clone())),
+        "balancer" => balancer(look, name).map(|balancer| Target::Balancer(balancer.name.clone())),
+        "squad" => look.squads.iter().find(|squad| squad.name == name).map(|squad| Target::Squad(squad.name.clone())),
+        _ => None,
+    };
+    let called = |full: &str| full == name || full.split('@').next() == Some(name);
+    let gone = || look.lists.deleted.iter().find(|gone| gone.kind.word() == kind && called(&gone.name));
+    there.or_else(|| gone().map(|gone| Target::Version(gone.id.clone(), gone.rev)))
 }
 
 pub fn stray<'a>(look: &'a Look, place: &str, name: &str) -> Option<&'a Stray> {

@@ -1,5 +1,6 @@
 //! Effects as tasks that answer with a message; one that is stopped answers no more.
 
+use super::several;
 use crate::console::effect::Effect;
 use crate::console::msg::Msg;
 use crate::console::port::Port;
@@ -57,18 +58,22 @@ impl Runner {
                     Msg::WavePlanned { ticket, why, plan: Box::new(port.plan_wave(request, progress).await) }
                 });
             }
-            Effect::BeginWave { plans, why } => self.task(None, async move { Msg::WaveBegun(port.begin_wave(&plans, &why).await) }),
-            Effect::Hold { on, object, why, until_ms } => {
-                self.task(None, async move { Msg::Said(port.hold(on, &object, &why, until_ms).await) });
+            Effect::BeginWave(go) => self.task(None, async move { Msg::WaveBegun(port.begin_wave(&go).await) }),
+            Effect::Procs { .. } | Effect::Bulk { .. } => {
+                let answers = self.answers.clone();
+                // Not stopped by closing its screen: a change under way is not torn.
+                self.task(None, async move { several::carried(port, effect, answers).await });
             }
-            Effect::Lift { name } => self.task(None, async move { Msg::Said(port.lift(&name).await) }),
+            Effect::PlanStrays { verb, all } => self.task(None, async move {
+                let plans = port.stray_plans(verb, &all).await;
+                let named = |plans: Vec<_>| all.iter().map(|(place, name)| format!("{place}  {name}")).zip(plans).collect();
+                Msg::StraysPlanned { verb, plans: plans.map(named) }
+            }),
             Effect::HandOver { ticket } => {
                 let progress = self.progress(ticket);
                 self.task(None, async move { Msg::HandedOver { ticket, result: port.hand_over(progress).await } });
             }
-            Effect::Proc { verb, host, name } => self.task(None, async move { Msg::Said(port.proc_verb(verb, &host, &name).await) }),
             Effect::PlanPool { pool, verb } => self.task(None, async move { Msg::PoolPlanned(port.pool_plan(&pool, verb).await) }),
-            Effect::Pool(plan) => self.task(None, async move { Msg::Said(port.pool_do(&plan).await) }),
             Effect::Host { ticket, verb, host } => {
                 let progress = self.progress(ticket);
                 // A change under way is not torn by closing its screen.
@@ -82,14 +87,7 @@ impl Runner {
             Effect::PlanStray { verb, place, name } => {
                 self.task(None, async move { Msg::StrayPlanned(port.stray_plan(verb, &place, &name).await) })
             }
-            Effect::Stray(plan) => self.task(None, async move { Msg::Said(port.stray_do(&plan).await) }),
-            Effect::Unignore { place, name } => self.task(None, async move { Msg::Said(port.stray_unignore(&place, &name).await) }),
-            Effect::Cancel { dispatch } => self.task(None, async move { Msg::Said(port.cancel(&dispatch).await) }),
-            Effect::Tell { dispatch, word } => self.task(None, async move { Msg::Said(port.tell(&dispatch, &word).await) }),
-            Effect::Resume { dispatch } => self.task(None, async move { Msg::Said(port.resume(&dispatch).await) }),
-            Effect::Build { swarm } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm).await) }),
-            Effect::Apply(path) => self.task(None, async move { Msg::Said(port.apply(&path).await) }),
-            Effect::AddHost(name) => self.task(None, async move { Msg::Said(port.add_host(&name).await) }),
+            Effect::Build { swarm, again } => self.task(None, async move { Msg::BuildStarted(port.build(&swarm, again).await) }),
             Effect::Why { target } => self.task(None, async move { Msg::Why { lines: port.why(target.clone()).await, target } }),
             Effect::Refresh => self.task(None, async move { Msg::Said(port.refresh().await.map(|()| "observed".into())) }),
             Effect::OpenEditor(target) => self.task(None, async move {
@@ -161,7 +159,6 @@ impl Runner {
             Effect::History { ticket, target } => {
                 self.task(Some(ticket), async move { Msg::History { ticket, versions: port.history(&target).await, target } });
             }
-            Effect::Revert { id, rev } => self.task(None, async move { Msg::Said(port.revert(&id, rev).await) }),
             Effect::Attend { dispatch } => port.attend(&dispatch),
             Effect::KeepHabits(habits) => {
                 let answers = self.answers.clone();
@@ -171,9 +168,32 @@ impl Runner {
                     }
                 });
             }
+            Effect::Times { local } => {
+                self.task(None, async move { Msg::Said(Ok(format!("times are shown in {}", port.show_times(local)))) });
+            }
             Effect::Writing { for_ms: 0, .. } => self.task(None, async move { Msg::Said(port.read_only_again().await) }),
             Effect::Writing { for_ms, why } => self.task(None, async move { Msg::Said(port.lift_read_only(for_ms, &why).await) }),
-            Effect::ExportAudit { wanted, path } => self.task(None, async move { Msg::Said(port.export_audit(&wanted, &path).await) }),
+            Effect::ExportEvents { wanted, path } => self.task(None, async move { Msg::Said(port.export_events(&wanted, &path).await) }),
+            // Those that answer with one line.
+            effect @ (Effect::Hold { .. }
+            | Effect::Lift { .. }
+            | Effect::Proc { .. }
+            | Effect::Pool(_)
+            | Effect::Stray(_)
+            | Effect::Unignore { .. }
+            | Effect::Cancel { .. }
+            | Effect::CancelBuild { .. }
+            | Effect::Tell { .. }
+            | Effect::Resume { .. }
+            | Effect::Apply(_)
+            | Effect::AddHost(_)
+            | Effect::HostAdd { .. }
+            | Effect::Service { .. }
+            | Effect::Delete { .. }
+            | Effect::Note { .. }
+            | Effect::Upkeep
+            | Effect::Revert { .. }
+            | Effect::ExportAudit { .. }) => self.task(None, async move { Msg::Said(several::one(port.as_ref(), &effect).await) }),
             Effect::Quit
             | Effect::QuitAndStop
             | Effect::QuitAndUndo(_)

@@ -5,7 +5,7 @@ use crate::console::editor::Editor;
 use crate::console::effect::Effect;
 use crate::console::state::Kind;
 use crate::deck::look::{DispatchRequest, LogLine, Target};
-use crate::deck::verbs::Verb;
+use crate::deck::verbs::{On, VERBS, Verb};
 use crate::model::Result;
 use crate::model::hold::HoldOn;
 use crate::model::protect::Protected;
@@ -177,7 +177,6 @@ pub enum PaletteGo {
     /// A line with words of its own: `:dispatch NAME VERSION`, `:size NAME N`, `:apply PATH`.
     Plan(DispatchRequest),
     Apply(String),
-    HoldFleet,
     /// A list with the words after its name: an object, or a filter.
     List(Kind, String),
     Columns,
@@ -186,14 +185,19 @@ pub enum PaletteGo {
     DashOpen(String),
     DashFirst(String),
     DashForget(String),
-    /// The audit lines that the filter of the list wants, to this file.
+    /// The audit lines that the filter of the list wants, to this file; or the events.
     ExportAudit(String),
+    ExportEvents(String),
     /// The text of an incident, by the dispatch's id.
     Report(String),
+    /// The versions of an object, also of one that is gone.
+    History(Target),
     /// A new object.
     New(crate::model::document::Kind),
     /// Lifts that the fleet is read-only, for so long (ms; 0: looks only again), with a reason.
     Write(i64, String),
+    /// Shows times in this machine's zone, or in UTC.
+    Times(bool),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,
@@ -241,6 +245,12 @@ pub enum Asks {
     Wave(Vec<String>),
     /// Why and until when; what is held, by name or id.
     Hold(HoldOn, String),
+    /// The same of several rows.
+    HoldAll(Vec<Target>),
+    /// A line about an object.
+    Note(Target),
+    /// The name and squad of a new host; like this one, or "".
+    HostAdd(String),
     /// A file to apply.
     Apply,
     /// A host to add.
@@ -269,6 +279,10 @@ pub struct Confirm {
     pub focus: usize,
     /// When its frame was written; none before.
     pub painted_ms: Option<i64>,
+    /// The first line shown, where they do not all fit.
+    pub top: usize,
+    /// Whether `y` presses the only other button; else it must be chosen.
+    pub yes: bool,
     /// Whose name is typed before a button that changes something can be pressed.
     pub protected: Option<Protected>,
     pub name: Field,
@@ -291,14 +305,14 @@ impl Confirm {
     pub fn new(title: impl Into<String>, lines: Vec<String>, others: Vec<Button>) -> Confirm {
         let mut buttons = vec![Button { label: "CANCEL".into(), effects: Vec::new(), log: None }];
         buttons.extend(others);
-        Confirm { title: title.into(), lines, buttons, focus: 0, painted_ms: None, protected: None, name: Field::default() }
+        let name = Field::default();
+        Confirm { title: title.into(), lines, buttons, focus: 0, painted_ms: None, top: 0, yes: true, protected: None, name }
     }
 }
 
-/// The verbs of a menu.
-pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
-    use crate::deck::verbs::{On, VERBS};
-    let on = match target {
+/// What the verbs of an object are on; none for what has no verbs.
+pub fn on_of(target: &Target) -> Option<On> {
+    Some(match target {
         Target::Swarm(_) => On::Swarm,
         Target::Proc(..) => On::Proc,
         Target::Host(_) => On::Host,
@@ -308,10 +322,24 @@ pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
         Target::Stray(..) => On::Stray,
         Target::Squad(_) => On::Squad,
         Target::Version(..) => On::Version,
+        Target::Release(..) => On::Release,
         Target::App(_) => On::App,
         Target::Buildpack(_) => On::Buildpack,
         Target::Balancer(_) => On::Balancer,
-        _ => return Vec::new(),
-    };
-    VERBS.iter().filter(|verb| verb.on == on).collect()
+        Target::Pool(..) => On::Pool,
+        Target::Node { .. } => On::Node,
+        Target::Hold(_) => On::Hold,
+        Target::Wave(_) => On::Wave,
+        // The verbs of the fleet are on no row.
+        Target::Nothing => On::Fleet,
+        _ => return None,
+    })
+}
+
+/// The verbs of a menu.
+pub fn verbs_on(target: &Target) -> Vec<&'static Verb> {
+    match on_of(target) {
+        None | Some(On::Fleet) => Vec::new(),
+        Some(on) => VERBS.iter().filter(|verb| verb.on == on).collect(),
+    }
 }

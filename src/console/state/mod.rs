@@ -10,13 +10,14 @@ mod place;
 pub use field::Field;
 pub use layer::{
     Ask, Asks, Button, Columns, Confirm, HostQuestion, Layer, Palette, PaletteGo, PaletteItem, PlanFocus, PlanLayer, Sheet, TextKind,
-    verbs_on,
+    on_of, verbs_on,
 };
 pub use log::{Kept, LineKind, LogLayer, LogSource, Pattern, SINCE};
 pub use order::Order;
 pub use pane::{Kind, NOWHERE, Pane, RowId, Scope, Slot, Sort, Tab};
 pub use place::{Peek, Place, Travel};
 
+use crate::console::keys::{Action, Keymap, Where};
 use crate::deck::habits::Habits;
 use crate::deck::look::{Look, Target};
 use crate::model::protect::Protected;
@@ -31,12 +32,28 @@ pub const SENT: i64 = i64::MAX / 2;
 /// How long rows keep their order after a key, ms.
 pub const STILL_MS: i64 = 1000;
 
+/// A range of marks that is being made.
+#[derive(Debug, Clone)]
+pub struct Range {
+    /// Where it began.
+    pub anchor: Target,
+    /// What was marked before it.
+    pub before: BTreeSet<Target>,
+}
+
 /// A line at the foot of the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toast {
     pub text: String,
     pub error: bool,
     pub until_ms: i64,
+}
+
+/// A screen that nobody asked for just now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Came {
+    /// When its frame was written; none before.
+    pub painted_ms: Option<i64>,
 }
 
 /// Everything that the view draws from.
@@ -54,6 +71,8 @@ pub struct State {
     pub layers: Vec<Layer>,
     /// Marked objects, by id.
     pub marks: BTreeSet<Target>,
+    /// While `v` marks a range.
+    pub range: Option<Range>,
     pub toast: Option<Toast>,
     /// The first key of a chord.
     pub pending: Option<KeyEvent>,
@@ -73,6 +92,10 @@ pub struct State {
     pub history_ticket: u64,
     /// The text of the report that was asked for last, and of what.
     pub report: Option<(Target, Vec<String>)>,
+    /// What each key means.
+    pub keys: Arc<Keymap>,
+    /// A screen that came by itself: it hears nothing that was typed before it was seen.
+    pub came: Option<Came>,
     /// Whether the mouse is ours; off, the terminal selects with it.
     pub mouse: bool,
 }
@@ -93,6 +116,7 @@ impl State {
             panes,
             layers: Vec::new(),
             marks: BTreeSet::new(),
+            range: None,
             toast: None,
             pending: None,
             last_key_ms: 0,
@@ -105,6 +129,8 @@ impl State {
             peek: Peek::default(),
             history_ticket: 0,
             report: None,
+            keys: Arc::default(),
+            came: None,
             mouse: false,
         }
     }
@@ -167,6 +193,21 @@ impl State {
                 target => target.cloned().unwrap_or(Target::Nothing),
             },
         }
+    }
+
+    /// Where keys are looked up, the innermost place first.
+    pub fn places(&self) -> &'static [Where] {
+        match self.layers.last() {
+            Some(Layer::Confirm(_)) => &[Where::Confirm, Where::Base],
+            Some(Layer::Plan(_)) => &[Where::Plan, Where::Base],
+            Some(Layer::Log(_)) => &[Where::Log, Where::Table, Where::Base],
+            _ => &[Where::Table, Where::Base],
+        }
+    }
+
+    /// The key of an action where the operator is.
+    pub fn key_of(&self, action: Action) -> &str {
+        self.keys.key_of(self.places(), action)
     }
 
     /// Whether anything may be changed from here now.

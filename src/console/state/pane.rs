@@ -40,10 +40,12 @@ pub enum Kind {
     Versions,
     /// App, swarm, host, proc.
     Tree,
+    /// What can be undone.
+    Undo,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 25] = [
         Kind::Needs,
         Kind::Swarms,
         Kind::Hosts,
@@ -68,9 +70,10 @@ impl Kind {
         Kind::Audit,
         Kind::Versions,
         Kind::Tree,
+        Kind::Undo,
     ];
     /// Lists that have no tab: `:` opens them.
-    pub const LISTED: [Kind; 10] = [
+    pub const LISTED: [Kind; 11] = [
         Kind::Apps,
         Kind::Buildpacks,
         Kind::Squads,
@@ -81,6 +84,7 @@ impl Kind {
         Kind::Holds,
         Kind::Waves,
         Kind::Audit,
+        Kind::Undo,
     ];
     /// Its name, as after `:`.
     pub fn word(self) -> &'static str {
@@ -108,6 +112,7 @@ impl Kind {
             Kind::Audit => "audit",
             Kind::Versions => "versions",
             Kind::Tree => "tree",
+            Kind::Undo => "undo",
         }
     }
 }

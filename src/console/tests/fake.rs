@@ -8,8 +8,9 @@ use swarmdeck::deck::look::{DispatchRequest, Draft, EditDocument, EditSaved, Edi
 use swarmdeck::deck::past::{AuditWanted, VersionLook};
 use swarmdeck::deck::reading::Inquiry;
 use swarmdeck::deck::running::RunRequest;
-use swarmdeck::deck::wave::{WavePlan, WaveRequest};
+use swarmdeck::deck::wave::{WaveGo, WavePlan, WaveRequest};
 use swarmdeck::deck::{PoolPlan, PoolVerb, StrayPlan};
+use swarmdeck::model::document::Kind;
 use swarmdeck::model::hold::HoldOn;
 use swarmdeck::model::{Fault, Result};
 use swarmdeck::plan::Plan;
@@ -58,9 +59,9 @@ impl Port for Fake {
         Ok(Vec::new())
     }
     async fn plan_wave(&self, _: WaveRequest, _: mpsc::Sender<LogLine>) -> Result<WavePlan> {
-        Ok(WavePlan { plans: self.plan.iter().cloned().collect(), left_out: Vec::new(), of: 0 })
+        Ok(WavePlan { plans: self.plan.iter().cloned().collect(), ..WavePlan::default() })
     }
-    async fn begin_wave(&self, _: &[String], _: &str) -> Said {
+    async fn begin_wave(&self, _: &WaveGo) -> Said {
         Ok("begun".into())
     }
     fn carries(&self) -> bool {
@@ -90,11 +91,39 @@ impl Port for Fake {
     async fn lift_read_only(&self, _: i64, _: &str) -> Said {
         Ok("lifted".into())
     }
+    fn show_times(&self, _: bool) -> String {
+        "UTC".into()
+    }
     async fn read_only_again(&self) -> Said {
         Ok("looks only".into())
     }
     async fn proc_verb(&self, verb: &str, _: &str, name: &str) -> Said {
         Ok(format!("{verb} {name}"))
+    }
+    async fn procs_verb(&self, verb: &str, procs: &[(String, String)], told: mpsc::UnboundedSender<(usize, Said)>) -> Result<()> {
+        for (number, (_, name)) in procs.iter().enumerate() {
+            let said = if number == 1 { Err(Fault::failed("it does not answer")) } else { Ok(format!("{verb} {name}")) };
+            drop(told.send((number, said)));
+        }
+        Ok(())
+    }
+    async fn delete(&self, _: Kind, name: &str) -> Said {
+        Ok(format!("{name} is deleted"))
+    }
+    async fn note(&self, _: &str, name: &str, _: &str) -> Said {
+        Ok(format!("noted at {name}"))
+    }
+    async fn service(&self, host: &str, active: bool) -> Said {
+        Ok(format!("{host}: {active}"))
+    }
+    async fn host_add(&self, name: &str, squad: &str, _: &str) -> Said {
+        Ok(format!("{name} is in {squad}"))
+    }
+    async fn cancel_build(&self, build: &str) -> Said {
+        Ok(build.into())
+    }
+    async fn upkeep(&self) -> Said {
+        Ok("upkeep".into())
     }
     async fn pool_plan(&self, _: &str, _: PoolVerb) -> Result<PoolPlan> {
         Err(Fault::refused("nobody edited it"))
@@ -105,6 +134,12 @@ impl Port for Fake {
     async fn stray_plan(&self, verb: &str, place: &str, name: &str) -> Result<StrayPlan> {
         Ok(StrayPlan { verb: verb.into(), place: place.into(), name: name.into(), ..StrayPlan::default() })
     }
+    async fn stray_plans(&self, verb: &str, all: &[(String, String)]) -> Result<Vec<Result<StrayPlan>>> {
+        let plan = |(place, name): &(String, String)| {
+            Ok(StrayPlan { verb: verb.into(), place: place.clone(), name: name.clone(), ..StrayPlan::default() })
+        };
+        Ok(all.iter().map(plan).collect())
+    }
     async fn stray_do(&self, plan: &StrayPlan) -> Said {
         Ok(format!("{} {}", plan.verb, plan.name))
     }
@@ -114,7 +149,7 @@ impl Port for Fake {
     async fn host_verb(&self, _: &str, _: &str, _: mpsc::Sender<LogLine>) -> Said {
         Ok("nothing is missing".into())
     }
-    async fn build(&self, _: &str) -> Result<String> {
+    async fn build(&self, _: &str, _: bool) -> Result<String> {
         Ok("b1".into())
     }
     async fn uptest(&self, _: &str, _: mpsc::Sender<LogLine>) -> Said {
@@ -132,6 +167,9 @@ impl Port for Fake {
     fn attend(&self, _: &str) {}
     async fn keep_habits(&self, _: &Habits) -> Result<()> {
         Ok(())
+    }
+    async fn export_events(&self, _: &AuditWanted, _: &str) -> Said {
+        Ok("exported".into())
     }
     async fn export_audit(&self, _: &AuditWanted, path: &str) -> Said {
         Ok(path.into())

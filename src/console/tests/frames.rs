@@ -38,7 +38,7 @@ fn with_busy(state: &mut State) {
 fn with_wave(state: &mut State) {
     let effects = press(state, "2 space space k . d enter");
     let Some(Effect::PlanWave { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
-    let planned = WavePlan { plans: vec![plan(), plan()], left_out: Vec::new(), of: 0 };
+    let planned = WavePlan { plans: vec![plan(), plan()], ..WavePlan::default() };
     update(state, Msg::WavePlanned { ticket, why: String::new(), plan: Box::new(Ok(planned)) });
 }
 

@@ -1,5 +1,6 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
+mod bulk;
 mod bytes;
 mod fake;
 pub mod fixture;
@@ -7,10 +8,12 @@ mod forms;
 pub mod frames;
 mod guard;
 mod logs;
+mod own;
 mod random;
 mod readme;
 mod seeing;
 mod speed;
 mod terminal;
+mod verbs;
 mod ways;
 mod why;

@@ -45,13 +45,21 @@ fn answer(state: &mut State, effects: &[Effect]) {
                 let plan = StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() };
                 drop(update(state, Msg::StrayPlanned(Ok(plan))));
             }
+            Effect::PlanStrays { verb, all } => {
+                let plan = |(place, name): &(String, String)| {
+                    let (verb, place, name) = ((*verb).into(), place.clone(), name.clone());
+                    Ok(StrayPlan { verb, place, name, lines: vec!["stop it".into()], ..StrayPlan::default() })
+                };
+                let plans = Ok(all.iter().map(|at| (at.1.clone(), plan(at))).collect());
+                drop(update(state, Msg::StraysPlanned { verb, plans }));
+            }
             Effect::Read { ticket, .. } => drop(update(state, Msg::Read { ticket: *ticket, lines: Ok(vec!["@@ -1 +1 @@".into(); 90]) })),
             Effect::History { ticket, target } => {
                 drop(update(state, Msg::History { ticket: *ticket, target: target.clone(), versions: Ok(versions()) }))
             }
             Effect::WaitFree { ticket, .. } => drop(update(state, Msg::Freed { ticket: *ticket, moved: Ok(vec!["it moved".into()]) })),
             Effect::PlanWave { ticket, .. } => {
-                let planned = WavePlan { plans: vec![plan()], left_out: Vec::new(), of: 0 };
+                let planned = WavePlan { plans: vec![plan()], ..WavePlan::default() };
                 update(state, Msg::WavePlanned { ticket: *ticket, why: String::new(), plan: Box::new(Ok(planned)) });
             }
             Effect::HandOver { ticket } => {
@@ -155,7 +163,7 @@ impl Played {
         let effects = update(&mut self.state, msg);
         for effect in effects.iter().filter(|effect| effect.changes_something()) {
             assert!(seen && is_key, "seed {}, {typed:?}: {effect:?} without a confirm that was seen", self.seed);
-            let runs = matches!(effect, Effect::Execute { .. } | Effect::BeginWave { .. });
+            let runs = matches!(effect, Effect::Execute { .. } | Effect::BeginWave(_));
             let acts = runs || !crate::console::update::guard::touched(&self.state, effect).is_empty();
             assert!(!self.protected || !acts, "seed {}, {typed:?}: {effect:?} without the fleet's name", self.seed);
             self.changes += 1;

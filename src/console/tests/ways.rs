@@ -11,7 +11,7 @@ use crate::console::update::{edit, update};
 use crate::console::view::view;
 use crate::deck::look::{EditDocument, EditSaved, EditTarget, LogLine, Target};
 use crate::deck::verbs::VERBS;
-use crate::deck::wave::WavePlan;
+use crate::deck::wave::{WaveGo, WaveOf, WavePlan};
 use crate::model::Fault;
 use crate::model::document::Kind;
 use crate::model::hold::HoldOn;
@@ -422,19 +422,24 @@ fn marked_swarms_are_one_wave_with_one_question() {
     let Some(Effect::PlanWave { ticket, request }) = effects.first().cloned() else { panic!("{effects:?}") };
     assert_eq!((request.swarms.len(), request.version.as_deref(), request.why.as_str()), (2, Some("v6"), "sale"));
     let planned = |plans: Vec<crate::plan::Plan>| {
-        Box::new(Ok(WavePlan { plans, left_out: vec![("x-y-z@web".into(), "runs this already".into())], of: 0 }))
+        Box::new(Ok(WavePlan { plans, left_out: vec![("x-y-z@web".into(), "runs this already".into())], ..WavePlan::default() }))
     };
     let mut held = state.clone();
     update(&mut state, Msg::WavePlanned { ticket, why: "sale".into(), plan: planned(vec![plan(), plan()]) });
     let confirm = find_confirm(&state);
     assert!(confirm.lines[0].contains("shop-prod-web  v5.3.0 -> v5.3.1  +4 -1, 3 keys"), "{confirm:?}");
-    assert_eq!(press(&mut state, "y"), [Effect::BeginWave { plans: vec!["p-1".into(), "p-1".into()], why: "sale".into() }]);
+    assert_eq!(
+        press(&mut state, "y"),
+        [Effect::BeginWave(WaveGo { plans: vec!["p-1".into(), "p-1".into()], what: WaveOf::Version, why: "sale".into(), lift: vec![] })]
+    );
     update(&mut state, Msg::WaveBegun(Ok("wave 7 is under way".into())));
     assert!(state.marks.is_empty());
     let mut stopped = plan();
     stopped.held = vec![hold("hold-3", HoldOn::Fleet, "", "the fleet")];
     update(&mut held, Msg::WavePlanned { ticket, why: "sale".into(), plan: planned(vec![plan(), stopped]) });
-    assert_eq!(find_confirm(&held).buttons.len(), 1, "only cancel");
+    let confirm = find_confirm(&held);
+    assert!(confirm.lines.iter().any(|line| line.contains("fleet the fleet is HELD by hold-3")), "{confirm:?}");
+    assert_eq!(confirm.buttons[1].label, "dispatch the 1 that are free", "the other stays held");
 }
 
 #[test]

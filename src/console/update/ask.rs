@@ -1,6 +1,6 @@
 //! Keys of a question with text fields.
 
-use super::{goto, holding, verbs, waves};
+use super::{goto, holding, verbs, waves, writing};
 use crate::console::effect::Effect;
 use crate::console::state::{Asks, Confirm, Layer, State};
 use crate::deck::look::{DispatchRequest, Target};
@@ -53,7 +53,21 @@ fn answer(state: &mut State) -> Vec<Effect> {
             holding::asked(state, on, &object, &first, &why);
             Vec::new()
         }
-        Asks::Apply | Asks::AddHost | Asks::SaveLog(_) | Asks::Run(_) if first.is_empty() => Vec::new(),
+        Asks::HoldAll(targets) => {
+            holding::asked_all(state, &targets, &first, &why);
+            Vec::new()
+        }
+        Asks::Apply | Asks::AddHost | Asks::SaveLog(_) | Asks::Run(_) | Asks::Note(_) | Asks::HostAdd(_) if first.is_empty() => Vec::new(),
+        Asks::Note(target) => {
+            state.layers.pop();
+            writing::note(state, &target, &first);
+            Vec::new()
+        }
+        Asks::HostAdd(like) => {
+            state.layers.pop();
+            writing::add_host(state, first, why, like);
+            Vec::new()
+        }
         Asks::SaveLog(ticket) => {
             state.layers.pop();
             let text = state.layers.iter().find_map(|layer| match layer {

@@ -1,10 +1,10 @@
 //! Keys of lists and of the screens that only look.
 
-use super::{goto, leaving, palette, sheets, travel, verbs};
+use super::{bulk, goto, leaving, palette, sheets, travel, verbs};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
 use crate::console::rows::{columns, find};
-use crate::console::state::{Ask, Asks, Field, Layer, Sort, State, Tab, TextKind};
+use crate::console::state::{Ask, Asks, Field, Kind, Layer, Sort, State, Tab, TextKind};
 use crate::console::view::layout;
 use crate::deck::look::Target;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -26,6 +26,10 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
             let target = match state.screen() {
                 Some(Layer::Dispatch { pane, .. }) => pane.cursor.0.clone(),
                 Some(Layer::Text { .. } | Layer::Sheet(_)) => state.pointed(),
+                Some(Layer::List { pane, .. }) if pane.kind == Kind::Undo => {
+                    let target = pane.cursor.0.clone();
+                    return super::undo::begin(state, &target);
+                }
                 // The row itself, though its verbs may be those of something near.
                 _ => state.pane().filter(|pane| pane.at().is_some()).map_or(Target::Nothing, |pane| pane.cursor.0.clone()),
             };
@@ -38,6 +42,10 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Out => {
             if state.zoom && matches!(state.layers.last(), None | Some(Layer::Dispatch { .. })) {
                 state.zoom = false;
+                return Vec::new();
+            }
+            // A range ends before anything else.
+            if state.range.take().is_some() {
                 return Vec::new();
             }
             if state.layers.is_empty() {
@@ -91,11 +99,18 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Suspend => return vec![Effect::Suspend],
         Action::Mark => mark(state),
         Action::MarkAll => {
-            let all: Vec<Target> =
-                state.pane().map(|pane| pane.order.iter().map(|(target, _)| target.clone()).filter(markable).collect()).unwrap_or_default();
+            let all: Vec<Target> = state
+                .pane()
+                .map(|pane| pane.order.iter().map(|(target, _)| target.clone()).filter(bulk::markable).collect())
+                .unwrap_or_default();
             state.marks.extend(all);
         }
-        Action::ClearMarks => state.marks.clear(),
+        Action::MarkRange => bulk::range(state),
+        Action::ClearMarks => {
+            state.marks.clear();
+            state.range = None;
+        }
+        Action::Undo => return verbs::start(state, "undo", &Target::Nothing),
         Action::Menu => verbs::open_menu(state),
         Action::Describe => text(state, TextKind::Describe),
         Action::Why => {
@@ -159,6 +174,7 @@ fn step(state: &mut State, by: isize) {
         return;
     }
     let moved = state.pane_mut().is_some_and(|pane| pane.step(by));
+    bulk::extend(state);
     if !moved && by.abs() == 1 && state.tab == Tab::Dash && state.layers.is_empty() {
         goto::flow(state, by);
     }
@@ -168,21 +184,20 @@ fn reorder(state: &mut State) {
     // The operator asked for another order: it comes at once.
     state.last_key_ms = 0;
     state.marks.clear();
+    state.range = None;
     if let Some(pane) = state.pane_mut() {
         pane.stale = true;
         pane.top = 0;
     }
 }
 
-fn markable(target: &Target) -> bool {
-    !matches!(target, Target::Nothing | Target::Event(_) | Target::Squad(_) | Target::Strays)
-}
-
 fn mark(state: &mut State) {
     let target = state.pointed();
-    if state.pane().is_none() || !markable(&target) {
+    if state.pane().is_none() || !bulk::markable(&target) {
         return;
     }
+    // One by one from here on.
+    state.range = None;
     if !state.marks.remove(&target) {
         state.marks.insert(target);
     }

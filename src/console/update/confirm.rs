@@ -4,6 +4,7 @@ use super::{goto, verbs};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
 use crate::console::state::{Confirm, DEAF_MS, Layer, State};
+use crate::console::view::overlay;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// An action on the question on top.
@@ -14,11 +15,17 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
     let heard = confirm.painted_ms.is_some_and(|painted| now_ms >= painted + DEAF_MS);
     match act {
         Action::Refuse | Action::Out | Action::Leave | Action::Stop => return goto::pop(state),
+        Action::PageDown | Action::PageUp => {
+            let (total, seen) = overlay::confirm_room(state.size, confirm);
+            let page = seen.saturating_sub(1).max(1);
+            let to = if act == Action::PageDown { confirm.top + page } else { confirm.top.saturating_sub(page) };
+            confirm.top = to.min(total.saturating_sub(seen));
+        }
         // Type-ahead neither moves the focus nor presses.
         _ if !heard => {}
         Action::NextField => confirm.focus = (confirm.focus + 1) % count,
         Action::PreviousField => confirm.focus = (confirm.focus + count - 1) % count,
-        Action::Accept if count == 2 => return press(state, 1),
+        Action::Accept if count == 2 && confirm.yes => return press(state, 1),
         Action::Choose => {
             let focus = confirm.focus;
             return press(state, focus);
@@ -35,6 +42,10 @@ fn press(state: &mut State, number: usize) -> Vec<Effect> {
         let text = format!("{}: type {} first", by.line(), by.asked());
         state.say(text, true);
         return Vec::new();
+    }
+    if confirm.protected.is_some() {
+        // What was wrong with the name is over.
+        state.toast = None;
     }
     // It may have fallen back while this was open.
     if button.acts() && verbs::is_read_only(state) {

@@ -58,8 +58,13 @@ pub fn open(state: &mut State, target: &Target) -> Vec<Effect> {
         }
         Target::Version(id, rev) => return super::sheets::change(state, id, *rev),
         Target::Audit(seq) => {
-            let run = find::audit(&state.look, *seq).map(|line| line.run.clone()).unwrap_or_default();
-            return open_run(state, target, run);
+            let line = find::audit(&state.look, *seq).cloned().unwrap_or_default();
+            // What was written, changed or deleted has its versions.
+            let object = line.object.split_once(' ').and_then(|(kind, name)| find::named(&state.look, kind, name.split(' ').next()?));
+            match object.filter(|_| matches!(line.verb.as_str(), "apply" | "edit" | "revert" | "delete")) {
+                Some(object) => return super::sheets::history_of(state, object),
+                None => return open_run(state, target, line.run),
+            }
         }
         Target::Dispatch(id) => {
             state.layers.push(Layer::Dispatch { id: id.clone(), pane: Box::new(Pane::new(Kind::Places, Scope::Run(id.clone()))) });
@@ -98,7 +103,10 @@ pub fn versions(state: &mut State, ticket: u64, target: &Target, versions: Resul
     state.history_ticket = 0;
     match versions {
         Ok(versions) => {
-            let title = format!("HISTORY {} {}", find::kind(target), find::name(&state.look, target));
+            let title = match (target, versions.first()) {
+                (Target::Version(..), Some(newest)) => format!("HISTORY {} {}", newest.kind.word(), newest.name),
+                _ => format!("HISTORY {} {}", find::kind(target), find::name(&state.look, target)),
+            };
             list(state, title, Kind::Versions, Scope::Versions(Arc::new(versions)));
         }
         Err(fault) => state.say(fault.line(), true),
@@ -116,6 +124,7 @@ pub fn list(state: &mut State, title: String, kind: Kind, scope: Scope) {
     let mut pane = Pane::new(kind, scope);
     let found = crate::console::rows::order(&state.look, state.now_ms, &pane);
     pane.take(found.rows, found.total);
+    state.range = None;
     state.layers.push(Layer::List { title, pane: Box::new(pane) });
 }
 
@@ -196,6 +205,7 @@ pub fn tab(state: &mut State, tab: Tab) -> Vec<Effect> {
     while !state.layers.is_empty() {
         effects.extend(pop(state));
     }
+    state.range = None;
     if state.tab != tab {
         state.marks.clear();
         state.tab = tab;
@@ -240,6 +250,9 @@ pub fn flow(state: &mut State, by: isize) {
 /// Closes the topmost layer and stops what it waited for.
 pub fn pop(state: &mut State) -> Vec<Effect> {
     let Some(layer) = state.layers.pop() else { return Vec::new() };
+    if layer.is_screen() {
+        state.range = None;
+    }
     if let Layer::Filter { before, .. } = &layer
         && let Some(pane) = state.pane_mut()
     {

@@ -12,6 +12,8 @@ pub fn touched(state: &State, effect: &Effect) -> Touched {
     let mut touched = Touched::default();
     match effect {
         Effect::Proc { host, name, .. } => proc(state, host, name, &mut touched),
+        Effect::Procs { procs, .. } => procs.iter().for_each(|(host, name)| proc(state, host, name, &mut touched)),
+        Effect::Bulk { acts, .. } => acts.iter().for_each(|(_, act)| touched.and(self::touched(state, act))),
         Effect::Host { verb, host, .. } if *verb != "check" => touched.place(host),
         Effect::Pool(plan) => {
             touched.balancers.insert(plan.balancer.clone());

@@ -9,7 +9,7 @@ use crate::model::hold::{self, Hold, HoldOn};
 use crate::model::{Fault, Result};
 
 /// What a hold on this row would be on: which kind, and the name or id by which the deck knows it.
-fn held_as(target: &Target) -> Option<(HoldOn, String)> {
+pub fn held_as(target: &Target) -> Option<(HoldOn, String)> {
     match target {
         Target::Swarm(id) => Some((HoldOn::Swarm, id.clone())),
         Target::Squad(name) => Some((HoldOn::Squad, name.clone())),
@@ -19,14 +19,27 @@ fn held_as(target: &Target) -> Option<(HoldOn, String)> {
     }
 }
 
-/// The holds on this very object.
-fn on(state: &State, target: &Target) -> Vec<Hold> {
+/// Whether this very object is held.
+pub fn is_held(state: &State, target: &Target) -> bool {
+    !on(state, target).is_empty()
+}
+
+/// The holds on this very object; a hold itself is its own.
+pub fn on(state: &State, target: &Target) -> Vec<Hold> {
+    if let Target::Hold(name) = target {
+        return find::hold(&state.look, name).cloned().into_iter().collect();
+    }
     let Some((on, object)) = held_as(target) else { return Vec::new() };
     let its = |hold: &&Hold| hold.on == on && (hold.id == object || hold.object == object || on == HoldOn::Fleet);
     state.look.holds.iter().filter(its).cloned().collect()
 }
 
 fn called(state: &State, target: &Target) -> String {
+    if let Target::Hold(name) = target {
+        return find::hold(&state.look, name)
+            .map(|hold| if hold.object.is_empty() { "the fleet".into() } else { hold.object.clone() })
+            .unwrap_or_default();
+    }
     if *target == Target::Nothing { "the fleet".into() } else { format!("{} {}", find::kind(target), find::name(&state.look, target)) }
 }
 
@@ -40,6 +53,25 @@ fn ask(state: &mut State, target: &Target) {
     let fields = vec![("why", Field::default()), ("until", Field::default())];
     let title = format!("Hold {}; until: 2h or 18:00 UTC, empty: till lifted", called(state, target));
     state.layers.push(Layer::Ask(Box::new(Ask { title, asks: Asks::Hold(on, object), fields, focus: 0 })));
+}
+
+/// Asks for one reason and one end of holds on several rows.
+pub fn ask_all(state: &mut State, targets: Vec<Target>) {
+    let fields = vec![("why", Field::default()), ("until", Field::default())];
+    let title = format!("Hold {} rows; until: 2h or 18:00 UTC, empty: till lifted", targets.len());
+    state.layers.push(Layer::Ask(Box::new(Ask { title, asks: Asks::HoldAll(targets), fields, focus: 0 })));
+}
+
+/// They were typed: asks once more, naming all.
+pub fn asked_all(state: &mut State, targets: &[Target], why: &str, until: &str) {
+    match hold::end_of(state.now_ms, until) {
+        Ok(_) if why.is_empty() => state.say("a hold needs a reason: others will read it", true),
+        Ok(until_ms) => {
+            state.layers.pop();
+            super::bulk::hold_asked(state, targets, why, until, until_ms);
+        }
+        Err(fault) => state.say(fault.line(), true),
+    }
 }
 
 /// The reason and the end were typed: asks once more, saying what it means.

@@ -1,12 +1,14 @@
 //! The `:` line: every verb, object and screen, found by a few letters, with its live key.
 
-use super::{goto, holding, leaving, travel, verbs, views};
+use super::{goto, leaving, travel, verbs, views};
 use crate::console::effect::Effect;
-use crate::console::keys::{Action, key_of};
+use crate::console::keys::Action;
 use crate::console::rows::{Filter, find};
 use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, EditTarget, Target};
+use crate::deck::past::AuditWanted;
+use crate::deck::verbs::{On, VERBS};
 use crate::model::document;
 use crate::model::units::Span;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -60,10 +62,7 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             verbs::confirm_apply(state, path);
             Vec::new()
         }
-        PaletteGo::HoldFleet => {
-            holding::toggle(state, &Target::Nothing);
-            Vec::new()
-        }
+        PaletteGo::History(target) => super::sheets::history_of(state, target),
         PaletteGo::List(kind, words) => travel::list(state, kind, &words),
         PaletteGo::Columns => {
             views::choose_columns(state);
@@ -73,10 +72,8 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
         PaletteGo::DashOpen(name) => views::open(state, &name),
         PaletteGo::DashFirst(name) => views::first(state, &name),
         PaletteGo::DashForget(name) => views::forget(state, &name),
-        PaletteGo::ExportAudit(path) => {
-            let filter = state.pane().filter(|pane| pane.kind == Kind::Audit).map(|pane| pane.filter.clone()).unwrap_or_default();
-            vec![Effect::ExportAudit { wanted: Filter::new(&filter, state.now_ms).wanted(), path }]
-        }
+        PaletteGo::ExportAudit(path) => vec![Effect::ExportAudit { wanted: wanted(state, Kind::Audit), path }],
+        PaletteGo::ExportEvents(path) => vec![Effect::ExportEvents { wanted: wanted(state, Kind::Events), path }],
         PaletteGo::Report(dispatch) => {
             state.report = None;
             let target = Target::Dispatch(dispatch.clone());
@@ -90,6 +87,7 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             Vec::new()
         }
         PaletteGo::Quit => leaving::leave(state),
+        PaletteGo::Times(local) => vec![Effect::Times { local }],
         PaletteGo::Write(for_ms, why) => vec![Effect::Writing { for_ms, why }],
         PaletteGo::Mouse => {
             state.mouse = !state.mouse;
@@ -102,6 +100,12 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             vec![Effect::Mouse(state.mouse)]
         }
     }
+}
+
+/// What the filter of the list of a kind asks for, where that list is open.
+fn wanted(state: &State, kind: Kind) -> AuditWanted {
+    let filter = state.pane().filter(|pane| pane.kind == kind).map(|pane| pane.filter.clone()).unwrap_or_default();
+    Filter::new(&filter, state.now_ms, &state.look.times).wanted()
 }
 
 /// Finds what the written text means, best first.
@@ -141,7 +145,7 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
     };
     let item = |text: String, note: &str, go: PaletteGo| Some(PaletteItem { text, note: note.into(), go });
     match words.as_slice() {
-        ["q"] => item("quit".into(), key_of(Action::Leave), PaletteGo::Quit),
+        ["q"] => item("quit".into(), state.key_of(Action::Leave), PaletteGo::Quit),
         ["apply", _, ..] => {
             let path = text.trim_start().strip_prefix("apply")?.trim();
             item(format!("apply {path}"), "asks", PaletteGo::Apply(path.into()))
@@ -165,9 +169,18 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
             let path = text.trim_start().strip_prefix("audit")?.trim_start().strip_prefix("export")?.trim();
             item(format!("audit export {path}: what the filter of the audit shows"), "", PaletteGo::ExportAudit(path.into()))
         }
+        ["events", "export", _, ..] => {
+            let path = text.trim_start().strip_prefix("events")?.trim_start().strip_prefix("export")?.trim();
+            item(format!("events export {path}: what the filter of the events shows"), "", PaletteGo::ExportEvents(path.into()))
+        }
         [list, ..] if let Some(kind) = listed(list) => {
             let words = text.trim_start().strip_prefix(list)?.trim();
             item(text.trim().into(), "list", PaletteGo::List(kind, words.into()))
+        }
+        ["history", kind, name] => {
+            let target = find::named(&state.look, kind, name)?;
+            let gone = if matches!(target, Target::Version(..)) { "gone; its versions" } else { "versions" };
+            item(format!("history {kind} {name}"), gone, PaletteGo::History(target))
         }
         ["report", number] => {
             let dispatch =
@@ -198,11 +211,12 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     let look = &state.look;
     let verb_item = |verb: &'static crate::deck::verbs::Verb, target: &Target| PaletteItem {
         text: format!("{} {}", verb.id, find::name(look, target)),
-        note: verb.key.map(|key| format!(".{key}")).unwrap_or_default(),
+        note: verb.typed(),
         go: PaletteGo::Verb(verb.id, target.clone()),
     };
     // What is new is not done to an object; it has a line of its own.
-    let verbs_on = |target: &Target| -> Vec<_> { verbs_on(target).into_iter().filter(|verb| verb.id != "new").collect() };
+    let verbs_on =
+        |target: &Target| -> Vec<_> { verbs_on(target).into_iter().filter(|verb| verb.id != "new" || verb.on == On::Host).collect() };
     let here = verbs_on(pointed).into_iter().map(move |verb| verb_item(verb, pointed));
     let tabs = Tab::ALL.iter().enumerate().map(|(number, tab)| PaletteItem {
         text: tab.word().into(),
@@ -223,12 +237,18 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         ("columns: choose those of this list", PaletteGo::Columns, Action::Palette),
         ("help", PaletteGo::Help, Action::Help),
         ("mouse: a click selects, or the terminal's own again", PaletteGo::Mouse, Action::Palette),
-        ("hold the fleet, or lift that", PaletteGo::HoldFleet, Action::Palette),
         ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
         ("quit", PaletteGo::Quit, Action::Leave),
+        ("utc: times in UTC", PaletteGo::Times(false), Action::Palette),
+        ("local: times in this machine's zone", PaletteGo::Times(true), Action::Palette),
         ("write 15m WHY: lifts that this fleet is read-only, for so long", PaletteGo::Write(15 * 60_000, String::new()), Action::Palette),
     ];
-    let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: key_of(action).into(), go });
+    let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: state.key_of(action).into(), go });
+    let fleet = VERBS.iter().filter(|verb| verb.on == On::Fleet).map(|verb| PaletteItem {
+        text: if matches!(verb.id, "hold" | "lift") { format!("{} the fleet", verb.id) } else { verb.title.into() },
+        note: verb.typed(),
+        go: PaletteGo::Verb(verb.id, Target::Nothing),
+    });
     let themes = theme::EMBEDDED.iter().map(|(name, _)| PaletteItem {
         text: format!("theme {name}"),
         note: String::new(),
@@ -274,5 +294,14 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
     });
     let acts =
         acting.into_iter().flat_map(move |target| verbs_on(&target).into_iter().map(|verb| verb_item(verb, &target)).collect::<Vec<_>>());
-    here.chain(tabs).chain(lists).chain(views).chain(object_items).chain(fixed).chain(new).chain(themes).chain(acts).chain(procs)
+    here.chain(tabs)
+        .chain(lists)
+        .chain(views)
+        .chain(object_items)
+        .chain(fixed)
+        .chain(fleet)
+        .chain(new)
+        .chain(themes)
+        .chain(acts)
+        .chain(procs)
 }

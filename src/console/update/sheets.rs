@@ -3,7 +3,7 @@
 use super::{goto, verbs};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
-use crate::console::rows::text::{date, or_dash};
+use crate::console::rows::text::or_dash;
 use crate::console::state::{Confirm, Layer, Scope, Sheet, State};
 use crate::deck::look::Target;
 use crate::deck::reading::Inquiry;
@@ -106,6 +106,8 @@ pub fn history(state: &mut State) -> Vec<Effect> {
             let squad = state.look.hosts.iter().find(|host| host.name == name).map(|host| host.squad.clone()).unwrap_or_default();
             if squad.is_empty() { Target::Nothing } else { Target::Squad(squad) }
         }
+        // Of what is listed to be undone, or of a version: the object.
+        Target::Version(id, rev) => return history_of(state, Target::Version(id, rev)),
         target => target,
     };
     let kept = matches!(
@@ -116,6 +118,11 @@ pub fn history(state: &mut State) -> Vec<Effect> {
         state.say("nobody wrote it down, so it has no versions", false);
         return Vec::new();
     }
+    history_of(state, target)
+}
+
+/// Reads the versions of an object, also of one that is gone.
+pub fn history_of(state: &mut State, target: Target) -> Vec<Effect> {
     let ticket = state.ticket();
     state.history_ticket = ticket;
     vec![Effect::History { ticket, target }]
@@ -132,8 +139,18 @@ pub fn revert(state: &mut State, id: &str, rev: i64) {
         _ => None,
     });
     let mut lines = vec![find::name(&state.look, &target)];
+    if let Some(gone) = state.look.lists.deleted.iter().find(|gone| gone.id == id) {
+        lines.push(format!(
+            "{} {} was deleted {} by {}: {}",
+            gone.kind.word(),
+            gone.name,
+            state.look.times.full(gone.at_ms),
+            gone.who,
+            or_dash(&gone.why)
+        ));
+    }
     if let Some(version) = version {
-        lines.push(format!("saved {} by {}: {}", date(version.at_ms), or_dash(&version.who), or_dash(&version.why)));
+        lines.push(format!("saved {} by {}: {}", state.look.times.full(version.at_ms), or_dash(&version.who), or_dash(&version.why)));
     }
     lines.push("= shows what is different. Its text becomes a new version;".into());
     lines.push("what runs stays as it is until it is dispatched, which shows a plan.".into());

@@ -1,12 +1,18 @@
 //! The verbs: the `.` menu of one object, and how each verb begins. None of them changes anything before a plan or a question was answered.
 
-use super::{edit, goto, guard, holding, leaving, waves};
+use super::{bulk, edit, goto, guard, holding, leaving, waves, writing};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
-use crate::console::state::{Ask, Asks, Button, Confirm, Field, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, verbs_on};
+use crate::console::state::{
+    Ask, Asks, Button, Confirm, Field, Kind, Layer, LogLayer, LogSource, PlanFocus, PlanLayer, State, on_of, verbs_on,
+};
+use crate::deck::PoolVerb;
 use crate::deck::look::{DispatchRequest, Replaced, Target, Word};
+use crate::deck::verbs;
+use crate::deck::wave::WaveOf;
 use crate::model::protect::Touched;
 use crate::model::record::{Outcome, Step, StepState};
+use crate::model::release::BuildStatus;
 use crossterm::event::{KeyCode, KeyEvent};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -38,19 +44,20 @@ pub fn open_menu(state: &mut State) {
 /// A key in the menu: its letter, or the cursor and Enter.
 pub fn menu_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let Some(Layer::Menu { target, cursor }) = state.layers.last_mut() else { return Vec::new() };
-    let verbs = verbs_on(target);
+    let listed = verbs_on(target);
     let chosen = match key.code {
         KeyCode::Down => {
-            *cursor = (*cursor + 1).min(verbs.len().saturating_sub(1));
+            *cursor = (*cursor + 1).min(listed.len().saturating_sub(1));
             return Vec::new();
         }
         KeyCode::Up => {
             *cursor = cursor.saturating_sub(1);
             return Vec::new();
         }
-        KeyCode::Enter => verbs.get(*cursor).copied(),
+        KeyCode::Enter => listed.get(*cursor).copied(),
         KeyCode::Char(letter) if key.modifiers.is_empty() || key.modifiers == crossterm::event::KeyModifiers::SHIFT => {
-            verbs.iter().find(|verb| verb.key == Some(letter)).copied()
+            let looks = || listed.iter().find(|verb| verb.key == verbs::Key::Look(letter));
+            listed.iter().find(|verb| verb.letter() == Some(letter)).or_else(looks).copied()
         }
         _ => None,
     };
@@ -73,16 +80,54 @@ pub fn is_read_only(state: &mut State) -> bool {
 
 /// Begins a verb on an object: opens its plan, its question, its editor or its log.
 pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
-    if !find::exists(&state.look, target) {
+    if *target != Target::Nothing && !find::exists(&state.look, target) {
         state.say(format!("{} is gone", find::name(&state.look, target)), true);
         return Vec::new();
     }
-    let looks_only = verb == "check" || edit::target(verb, target).is_some();
+    let Some(known) = on_of(target).and_then(|on| verbs::verb(verb, on)) else {
+        state.say(format!("{verb} does nothing on a {}", find::kind(target)), false);
+        return Vec::new();
+    };
+    let looks_only = matches!(verb, "check" | "undo") || edit::target(verb, target).is_some();
     if !looks_only && is_read_only(state) {
         return Vec::new();
     }
+    if let Some(targets) = bulk::marked(state, known, target) {
+        return bulk::begin(state, known, targets);
+    }
     match (verb, target) {
-        ("dispatch", Target::Swarm(id)) if let Some(swarms) = waves::marked(state, id) => waves::ask(state, swarms),
+        ("undo", _) => return super::travel::list(state, Kind::Undo, ""),
+        ("apply", _) => {
+            ask(state, "Apply a document".into(), Asks::Apply, vec![("file", Field::default())]);
+        }
+        ("upkeep", _) => {
+            let lines = vec![
+                "Dispatches that nobody carries any more are finished or undone;".to_string(),
+                "debts are paid where hosts answer again; what is old is forgotten.".into(),
+            ];
+            confirm(state, Confirm::new("Upkeep, once?", lines, vec![button("upkeep", vec![Effect::Upkeep])]));
+        }
+        ("delete", target) => writing::delete(state, target),
+        ("note", target) => writing::ask_note(state, target),
+        ("in-service" | "out-of-service", Target::Host(host)) => writing::service(state, host, verb == "in-service"),
+        ("new" | "clone", Target::Host(host)) => writing::ask_host(state, host, verb == "clone"),
+        ("wave", Target::Ingredient(id)) => return waves::plan_ingredient(state, id),
+        ("rollback", Target::Wave(number)) => return waves::plan_what(state, Vec::new(), WaveOf::BackOf(*number)),
+        ("resume", Target::Wave(number)) => return waves::plan_what(state, Vec::new(), WaveOf::RestOf(*number)),
+        ("rollback", Target::Release(swarm, release)) => {
+            let rollback_to = Some(release.clone());
+            return plan(state, DispatchRequest { swarm: swarm.clone(), rollback_to, ..DispatchRequest::default() });
+        }
+        ("repair" | "adopt", Target::Pool(balancer, pool)) => {
+            let verb = if verb == "repair" { PoolVerb::Repair } else { PoolVerb::Adopt };
+            return vec![Effect::PlanPool { pool: format!("{pool}@{balancer}"), verb }];
+        }
+        ("drain" | "put-back", Target::Node { balancer, pool, node, .. }) => {
+            let verb = if verb == "drain" { PoolVerb::Drain(node.clone()) } else { PoolVerb::PutBack(node.clone()) };
+            return vec![Effect::PlanPool { pool: format!("{pool}@{balancer}"), verb }];
+        }
+        ("cancel", Target::Build(id)) => cancel_build(state, id),
+        ("build", Target::Swarm(id)) => return build(state, id),
         ("revert", Target::Version(id, rev)) => super::sheets::revert(state, id, *rev),
         ("hold", target) => holding::toggle(state, target),
         ("lift", target) => holding::lift(state, target),
@@ -103,7 +148,6 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         ("rollback", Target::Swarm(id)) => {
             return plan(state, DispatchRequest { swarm: id.clone(), rollback_to: Some(String::new()), ..DispatchRequest::default() });
         }
-        ("build", Target::Swarm(id)) => return vec![Effect::Build { swarm: id.clone() }],
         ("uptest", Target::Swarm(id)) => {
             let ticket = verb_log(state, "uptests of", target);
             return vec![Effect::Uptest { ticket, swarm: id.clone() }];
@@ -129,7 +173,7 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
         }
         ("repair", Target::Swarm(id)) => return super::pools::repair(state, id),
         ("drain" | "put-back", Target::Proc(host, name)) => return super::pools::node(state, verb, host, name),
-        ("retire", Target::Proc(place, name)) | ("adopt" | "retire-stray" | "ignore", Target::Stray(place, name)) => {
+        ("retire", Target::Proc(place, name)) | ("adopt" | "retire" | "ignore", Target::Stray(place, name)) => {
             return super::strays::begin(state, verb, place, name);
         }
         ("run", target @ (Target::Proc(..) | Target::Swarm(_))) => super::running::ask(state, target),
@@ -200,6 +244,37 @@ pub fn start(state: &mut State, verb: &str, target: &Target) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Building changes no host, so it is not asked about; where there is a build of the version already, which is meant.
+fn build(state: &mut State, id: &str) -> Vec<Effect> {
+    let Some(swarm) = find::swarm(&state.look, id).cloned() else { return Vec::new() };
+    let built = |build: &&crate::deck::look::BuildLook| {
+        build.build.app == swarm.app && build.build.version == swarm.version && build.status == BuildStatus::Success
+    };
+    if !state.look.builds.iter().any(|build| built(&build)) {
+        return vec![Effect::Build { swarm: id.into(), again: false }];
+    }
+    let lines = vec![
+        format!("{} {} was built already.", swarm.app, swarm.version),
+        "Reuse: builds only where its source or buildpack moved since. Again: builds it anew.".into(),
+    ];
+    let effect = |again: bool| vec![Effect::Build { swarm: id.into(), again }];
+    let buttons = vec![button("reuse", effect(false)), button("again", effect(true))];
+    confirm(state, Confirm::new(format!("Build {} {}?", swarm.app, swarm.version), lines, buttons));
+    Vec::new()
+}
+
+fn cancel_build(state: &mut State, id: &str) {
+    let Some(build) = find::build(&state.look, id) else { return };
+    if !matches!(build.status, BuildStatus::Pending | BuildStatus::Started) {
+        let said = format!("it has ended: {}", build.status.word());
+        return state.say(said, true);
+    }
+    let title = format!("Cancel the build of {} {}?", build.build.app, build.build.version);
+    let lines = vec!["Its processes end; whoever waits for it is told, dispatches too.".to_string()];
+    let go = button("cancel the build", vec![Effect::CancelBuild { build: id.into() }]);
+    confirm(state, Confirm::new(title, lines, vec![go]));
+}
+
 /// Asks before a word is said to a dispatch.
 fn tell(state: &mut State, id: &str, title: &str, word: Word, what: &str) {
     let name = find::name(&state.look, &Target::Dispatch(id.into()));
@@ -214,7 +289,7 @@ fn silent(state: &State, id: &str) -> Option<String> {
     dispatch.steps.iter().find(waits).map(|step| step.place.clone())
 }
 
-/// The plan of the first swarm with procs on a host; the others come after it, a plan each.
+/// The plan of the swarm with procs on a host; of several swarms as one wave.
 fn move_away(state: &mut State, verb: &str, host: &str) -> Vec<Effect> {
     let procs = state.look.world.hosts.get(host).map(|seen| seen.procs.as_slice()).unwrap_or_default();
     let swarms: BTreeSet<String> = procs.iter().filter_map(|proc| proc.swarm.clone()).collect();
@@ -223,7 +298,8 @@ fn move_away(state: &mut State, verb: &str, host: &str) -> Vec<Effect> {
         return Vec::new();
     };
     if swarms.len() > 1 {
-        state.say(format!("{} swarms have procs on {host}: one plan each, this is the first", swarms.len()), false);
+        let what = if verb == "evacuate" { WaveOf::Evacuate(host.into()) } else { WaveOf::RePlace(host.into()) };
+        return waves::plan_what(state, Vec::new(), what);
     }
     let request = DispatchRequest { swarm, same_release: true, ..DispatchRequest::default() };
     plan(
@@ -343,6 +419,7 @@ pub fn press(state: &mut State, button: Button) -> Vec<Effect> {
         match effect {
             Effect::HandOver { ticket } => leaving::begins(state, *ticket),
             Effect::WaitFree { ticket, .. } => holding::waits(state, *ticket),
+            Effect::Procs { .. } | Effect::Bulk { .. } => bulk::begins(state, effect),
             _ => {}
         }
     }

@@ -1,13 +1,14 @@
 //! What lies over a screen: menu, palette, filter line, help, questions.
 
 use super::{Pen, layout};
-use crate::console::keys::{BINDINGS, Where};
+use crate::console::keys::{Keymap, Where};
 use crate::console::rows::find;
 use crate::console::state::{Ask, Columns, Confirm, Field, HostQuestion, Layer, Palette, State, verbs_on};
 use crate::console::theme::Role;
 use crate::deck::verbs::{Danger, VERBS};
 use crate::model::shown::shown;
 use ratatui::layout::{Position, Rect};
+use unicode_width::UnicodeWidthStr;
 
 /// Draws one layer; answers where the cursor belongs, if it is here.
 pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position> {
@@ -21,7 +22,7 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position>
             let end = pen.text(pen.area.x, y, pen.area.width, "/", Role::Focus);
             Some(input(pen, end, y, pen.area.right().saturating_sub(end), field))
         }
-        Layer::Help { top } => help(pen, *top),
+        Layer::Help { top } => help(pen, state, *top),
         Layer::Ask(ask) => self::ask(pen, ask),
         Layer::Question(question) => self::question(pen, question),
         Layer::Confirm(confirm) => self::confirm(pen, confirm),
@@ -49,13 +50,16 @@ fn input(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, field: &Field) -> Positi
 
 fn menu(pen: &mut Pen<'_>, state: &State, target: &crate::deck::look::Target, cursor: usize) -> Option<Position> {
     let verbs = verbs_on(target);
-    let title = format!("{} {}", find::kind(target), find::name(&state.look, target));
+    let several = state.marks.len() > 1 && state.marks.contains(target);
+    let several = if several { format!("{} marked; ", state.marks.len()) } else { String::new() };
+    let title = format!("{several}{} {}", find::kind(target), find::name(&state.look, target));
     let width = verbs.iter().map(|verb| verb.title.len() + 8).max().unwrap_or(20).max(title.chars().count() + 4);
     let area = middle(pen, width as u16, verbs.len() as u16);
     let inside = pen.frame(area, &title);
     let mut at = None;
-    for (number, (y, verb)) in (inside.y..inside.bottom()).zip(&verbs).enumerate() {
-        let key = verb.key.map(|key| format!(".{key}")).unwrap_or_default();
+    let top = (cursor + 1).saturating_sub(usize::from(inside.height.max(1)));
+    for (y, (number, verb)) in (inside.y..inside.bottom()).zip(verbs.iter().enumerate().skip(top)) {
+        let key = verb.typed();
         let danger = if verb.danger == Danger::High { "!" } else { " " };
         pen.text(inside.x, y, inside.width, &format!("  {key:<3}"), Role::Key);
         pen.text(
@@ -122,48 +126,45 @@ fn palette(pen: &mut Pen<'_>, palette: &Palette) -> Option<Position> {
     Some(at)
 }
 
-/// How much a verb can hurt, in a word.
-pub fn danger(danger: Danger) -> &'static str {
-    match danger {
-        Danger::None => "looks",
-        Danger::Low => "writes",
-        Danger::Middle => "acts",
-        Danger::High => "! acts",
-    }
-}
-
 /// The help, made from the live keymap and the table of verbs.
-pub fn help_lines() -> Vec<(Role, String)> {
+pub fn help_lines(keys: &Keymap) -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Title, "small letters look - CAPITALS sort by the column with that letter - . acts".to_string())];
     for place in Where::ALL {
         lines.push((Role::Text, String::new()));
         lines.push((Role::Title, place.title().to_uppercase()));
-        for binding in BINDINGS.iter().filter(|binding| binding.place == place) {
+        for binding in keys.bound().iter().filter(|binding| binding.place == place) {
             lines.push((Role::Text, format!("  {:<14}{}", binding.keys.join("  "), binding.title)));
         }
     }
     lines.push((Role::Text, String::new()));
-    lines.push((Role::Title, "VERBS  each opens a plan or one question; Cancel has the focus".into()));
+    lines.push((Role::Title, "VERBS  each opens a plan or one question; Cancel has the focus; + several marked rows at once".into()));
+    lines.push((Role::Title, "  key  on         danger   : line           what it does, and the same on the command line".into()));
     for verb in VERBS {
-        let key = verb.key.map_or_else(|| ":".into(), |key| format!(".{key}"));
-        lines.push((
-            Role::Text,
-            format!("  {:<5}{:<11}{:<8}{:<17}{}", key, format!("{:?}", verb.on).to_lowercase(), danger(verb.danger), verb.id, verb.title),
-        ));
+        let key = if verb.typed().is_empty() { ":".to_string() } else { verb.typed() };
+        let many = if verb.many { '+' } else { ' ' };
+        let role = if verb.danger == Danger::High { Role::Wrong } else { Role::Text };
+        let (on, danger) = (verb.on.word(), verb.danger.word());
+        lines.push((role, format!(" {many}{key:<5}{on:<11}{danger:<8}{:<17}{}", verb.id, verb.title)));
+        lines.push((Role::Dim, format!("{:44}swarmdeck {}", "", verb.cli)));
     }
     lines.push((Role::Text, String::new()));
     lines.push((Role::Title, "GLYPHS  * ok  ~ moving  ! wrong  ? not seen  o off  . note  > cursor  + marked".into()));
     lines.push((
         Role::Title,
-        "LISTS   :apps :buildpacks :squads :releases [SWARM] :balancers :pools :uptests :holds :waves :audit  :columns".into(),
+        "LISTS   :apps :buildpacks :squads :releases [SWARM] :balancers :pools :uptests :holds :waves :audit :undo  :columns".into(),
     ));
     lines.push((Role::Title, "VIEWS   :dash save NAME  :dash NAME  :dash default NAME (opens first)  :dash forget NAME".into()));
     lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  app:  squad:  swarm:  version:  user:  type:  since:2h  until:9:00  - all must hold".into()));
+    lines.push((
+        Role::Title,
+        "HERE    :write 15m WHY, :write off (a read-only fleet)  :utc :local  :mouse  :theme NAME  - keys: keys.yaml beside your themes"
+            .into(),
+    ));
     lines
 }
 
-fn help(pen: &mut Pen<'_>, top: usize) -> Option<Position> {
-    let lines = help_lines();
+fn help(pen: &mut Pen<'_>, state: &State, top: usize) -> Option<Position> {
+    let lines = help_lines(&state.keys);
     let inside = pen.frame(layout::help(pen.area), "help");
     let top = top.min(lines.len().saturating_sub(usize::from(inside.height)));
     for (y, (role, text)) in (inside.y..inside.bottom()).zip(lines.iter().skip(top)) {
@@ -228,20 +229,55 @@ fn leaving(pen: &mut Pen<'_>, said: &str) -> Option<Position> {
     None
 }
 
-fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {
-    let label = |number: usize, text: &str| if number == confirm.focus { format!("[[ {text} ]]") } else { format!(" [ {text} ] ") };
-    let buttons: u16 = confirm.buttons.iter().enumerate().map(|(number, button)| pen.width(&label(number, &button.label)) + 2).sum();
+/// How a question stands on a screen.
+struct Stands {
+    width: u16,
+    lines: Vec<String>,
+    /// The buttons one under the other.
+    stacked: bool,
+    /// Rows for buttons, and for the name of what is protected.
+    rows: u16,
+}
+
+fn label(confirm: &Confirm, number: usize, text: &str) -> String {
+    if number == confirm.focus { format!("[[ {text} ]]") } else { format!(" [ {text} ] ") }
+}
+
+fn stands(width: u16, confirm: &Confirm) -> Stands {
+    let wide = |text: &str| u16::try_from(shown(text).width()).unwrap_or(u16::MAX);
     let mut said = confirm.lines.clone();
     said.extend(confirm.protected.iter().map(|by| format!("! {}: type {} to go on", by.line(), by.asked())));
-    let widest = said.iter().map(|line| pen.width(line)).max().unwrap_or(0);
-    let width = buttons.max(widest).max(pen.width(&confirm.title) + 4).min(pen.area.width.saturating_sub(4));
+    let labels = confirm.buttons.iter().enumerate().map(|(number, button)| wide(&label(confirm, number, &button.label)).saturating_add(2));
+    let buttons = labels.fold(0u16, u16::saturating_add);
+    let widest = said.iter().map(|line| wide(line)).max().unwrap_or(0);
+    let width = buttons.max(widest).max(wide(&confirm.title).saturating_add(4)).min(width.saturating_sub(4));
     let lines: Vec<String> = said.iter().flat_map(|line| super::footer::wrap(line, usize::from(width.max(1)))).collect();
     let stacked = buttons > width;
     let rows = if stacked { confirm.buttons.len() as u16 } else { 1 } + u16::from(confirm.protected.is_some());
-    let area = middle(pen, width, lines.len() as u16 + 1 + rows);
+    Stands { width, lines, stacked, rows }
+}
+
+/// How many lines a question has, and how many of them a screen of this size shows at once.
+pub fn confirm_room(size: (u16, u16), confirm: &Confirm) -> (usize, usize) {
+    let stands = stands(size.0, confirm);
+    let room = usize::from(size.1.saturating_sub(3 + stands.rows));
+    (stands.lines.len(), if stands.lines.len() > room { room.saturating_sub(1) } else { stands.lines.len() })
+}
+
+fn confirm(pen: &mut Pen<'_>, confirm: &Confirm) -> Option<Position> {
+    let label = |number: usize, text: &str| label(confirm, number, text);
+    let Stands { width, lines, stacked, rows } = stands(pen.area.width, confirm);
+    let (total, seen) = confirm_room((pen.area.width, pen.area.height), confirm);
+    let area = middle(pen, width, (lines.len() as u16).saturating_add(1 + rows));
     let inside = pen.frame(area, &confirm.title);
-    for (y, line) in (inside.y..inside.bottom().saturating_sub(rows)).zip(&lines) {
+    let top = confirm.top.min(total.saturating_sub(seen));
+    for (y, line) in (inside.y..inside.bottom().saturating_sub(rows)).zip(lines.iter().skip(top).take(seen)) {
         pen.text(inside.x, y, inside.width, line, if line.starts_with('!') { Role::Wrong } else { Role::Text });
+    }
+    if total > seen {
+        let y = inside.bottom().saturating_sub(rows + 1).max(inside.y);
+        let more = format!("-- {} of {total} lines; pgdn, pgup --", (top + seen).min(total));
+        pen.text(inside.x, y, inside.width, &more, Role::Note);
     }
     let mut y = inside.bottom().saturating_sub(rows);
     let mut x = inside.x;

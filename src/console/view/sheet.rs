@@ -50,6 +50,10 @@ fn changed(line: &str) -> Role {
 
 /// A line of YAML: keys stand out, comments and what is masked step back.
 fn yaml(pen: &mut Pen<'_>, area: Rect, line: &str) {
+    if let Some((glyph @ ('*' | '!' | '~'), true)) = line.chars().next().map(|first| (first, line.get(1..2) == Some(" "))) {
+        pen.text(area.x, area.y, area.width, line, crate::console::rows::cells::role_of(glyph));
+        return;
+    }
     let trimmed = line.trim_start();
     if trimmed.starts_with('#') || line == "---" {
         pen.text(area.x, area.y, area.width, line, Role::Comment);

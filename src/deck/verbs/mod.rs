@@ -1,4 +1,8 @@
-//! Every action is one verb with one name: reachable by key, `.` menu, `:` line and command line.
+//! Every action is one verb with one name: reachable by key, `.` menu, `:` line and command line. This is the one list of them.
+
+mod table;
+
+pub use table::VERBS;
 
 /// How much a verb can hurt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,8 +17,20 @@ pub enum Danger {
     High,
 }
 
+impl Danger {
+    /// As the help says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Danger::None => "looks",
+            Danger::Low => "writes",
+            Danger::Middle => "acts",
+            Danger::High => "! acts",
+        }
+    }
+}
+
 /// What a verb is done to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum On {
     Swarm,
     Proc,
@@ -27,11 +43,55 @@ pub enum On {
     Squad,
     /// A version of what was written down.
     Version,
+    /// A release that a swarm ran or runs.
+    Release,
     App,
     Buildpack,
     Balancer,
+    Pool,
+    /// A node of a pool.
+    Node,
+    Hold,
+    Wave,
     /// The fleet as a whole.
     Fleet,
+}
+
+impl On {
+    /// In one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            On::Swarm => "swarm",
+            On::Proc => "proc",
+            On::Host => "host",
+            On::Build => "build",
+            On::Dispatch => "dispatch",
+            On::Ingredient => "ingredient",
+            On::Stray => "stray",
+            On::Squad => "squad",
+            On::Version => "version",
+            On::Release => "release",
+            On::App => "app",
+            On::Buildpack => "buildpack",
+            On::Balancer => "balancer",
+            On::Pool => "pool",
+            On::Node => "node",
+            On::Hold => "hold",
+            On::Wave => "wave",
+            On::Fleet => "fleet",
+        }
+    }
+}
+
+/// The key of a verb in the console (`screens/keymap.txt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// This letter after `.`, on the row.
+    Act(char),
+    /// This key by itself, on the row or anywhere: it only looks.
+    Look(char),
+    /// None, and why: the menu and the `:` line have it all the same.
+    None(&'static str),
 }
 
 /// A verb as faces list it.
@@ -41,110 +101,57 @@ pub struct Verb {
     pub id: &'static str,
     /// One line for menu and help.
     pub title: &'static str,
-    /// The letter after `.` in the console (`screens/keymap.txt`); none = only by `:` and command line.
-    pub key: Option<char>,
+    pub key: Key,
     pub on: On,
     pub danger: Danger,
+    /// Whether it is done to several marked rows as one plan.
+    pub many: bool,
+    /// The same on the command line; what is to be filled in stands in capitals.
+    pub cli: &'static str,
 }
 
-const HOLD: &str = "hold: nobody dispatches it; or lift what holds it";
-const LIFT: &str = "lift a hold";
-const NEW: &str = "new: begins with what it must have";
-const CLONE: &str = "clone: a new one like this";
+impl Verb {
+    /// The letter after `.`.
+    pub fn letter(&self) -> Option<char> {
+        match self.key {
+            Key::Act(letter) => Some(letter),
+            Key::Look(_) | Key::None(_) => None,
+        }
+    }
 
-/// Every verb.
-pub const VERBS: &[Verb] = &[
-    Verb { id: "dispatch", title: "dispatch: plan a version, prove it, route it", key: Some('d'), on: On::Swarm, danger: Danger::Middle },
-    Verb { id: "rollback", title: "roll back to the release that ran before", key: Some('b'), on: On::Swarm, danger: Danger::Middle },
-    Verb {
-        id: "restart",
-        title: "rolling restart: new procs of its release, batch by batch",
-        key: Some('r'),
-        on: On::Swarm,
-        danger: Danger::Middle,
-    },
-    Verb { id: "promote", title: "promote the canary: the other procs follow", key: Some('m'), on: On::Swarm, danger: Danger::Middle },
-    Verb { id: "size", title: "change the number of procs", key: Some('='), on: On::Swarm, danger: Danger::Middle },
-    Verb { id: "build", title: "build its version now", key: Some('g'), on: On::Swarm, danger: Danger::None },
-    Verb { id: "uptest", title: "run its uptests now", key: Some('t'), on: On::Swarm, danger: Danger::None },
-    Verb { id: "hold", title: HOLD, key: Some('h'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "lift", title: LIFT, key: None, on: On::Swarm, danger: Danger::Low },
-    Verb { id: "hold", title: HOLD, key: Some('h'), on: On::Squad, danger: Danger::Low },
-    Verb { id: "lift", title: LIFT, key: None, on: On::Squad, danger: Danger::Low },
-    Verb { id: "hold", title: "hold: nothing is placed on it or changed; or lift it", key: Some('h'), on: On::Host, danger: Danger::Low },
-    Verb { id: "lift", title: LIFT, key: None, on: On::Host, danger: Danger::Low },
-    Verb { id: "hold", title: HOLD, key: None, on: On::Fleet, danger: Danger::Low },
-    Verb { id: "lift", title: LIFT, key: None, on: On::Fleet, danger: Danger::Low },
-    Verb { id: "repair", title: "fix drift: its pool as we last wrote it", key: Some('f'), on: On::Swarm, danger: Danger::Middle },
-    Verb { id: "edit", title: "edit its config", key: Some('e'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "edit-env", title: "edit its env", key: Some('v'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "edit-whole", title: "edit the whole of it", key: Some('w'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "new", title: NEW, key: Some('n'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Swarm, danger: Danger::Low },
-    Verb { id: "edit", title: "edit its config", key: Some('e'), on: On::Ingredient, danger: Danger::Low },
-    Verb { id: "edit-env", title: "edit its env", key: Some('v'), on: On::Ingredient, danger: Danger::Low },
-    Verb { id: "edit-whole", title: "edit the whole of it", key: Some('w'), on: On::Ingredient, danger: Danger::Low },
-    Verb { id: "new", title: NEW, key: Some('n'), on: On::Ingredient, danger: Danger::Low },
-    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Ingredient, danger: Danger::Low },
-    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::App, danger: Danger::Low },
-    Verb { id: "new", title: NEW, key: Some('n'), on: On::App, danger: Danger::Low },
-    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::App, danger: Danger::Low },
-    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::Buildpack, danger: Danger::Low },
-    Verb { id: "new", title: NEW, key: Some('n'), on: On::Buildpack, danger: Danger::Low },
-    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Buildpack, danger: Danger::Low },
-    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::Balancer, danger: Danger::Low },
-    Verb { id: "new", title: NEW, key: Some('n'), on: On::Balancer, danger: Danger::Low },
-    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Balancer, danger: Danger::Low },
-    Verb { id: "edit", title: "edit it", key: Some('e'), on: On::Squad, danger: Danger::Low },
-    Verb { id: "new", title: NEW, key: Some('n'), on: On::Squad, danger: Danger::Low },
-    Verb { id: "clone", title: CLONE, key: Some('c'), on: On::Squad, danger: Danger::Low },
-    Verb { id: "edit", title: "edit it, where its squad is written", key: Some('e'), on: On::Host, danger: Danger::Low },
-    Verb { id: "start", title: "start a proc", key: Some('s'), on: On::Proc, danger: Danger::Middle },
-    Verb { id: "stop", title: "stop a proc", key: Some('k'), on: On::Proc, danger: Danger::Middle },
-    Verb { id: "restart", title: "restart a proc", key: Some('r'), on: On::Proc, danger: Danger::Middle },
-    Verb { id: "drain", title: "take its node out of the pool", key: Some('o'), on: On::Proc, danger: Danger::Middle },
-    Verb { id: "put-back", title: "put its node back into the pool", key: Some('u'), on: On::Proc, danger: Danger::Middle },
-    Verb { id: "destroy", title: "destroy a proc: stop and remove it, no drain", key: Some('!'), on: On::Proc, danger: Danger::High },
-    Verb {
-        id: "retire",
-        title: "retire a proc: out of its pool, drained, stopped, removed",
-        key: Some('q'),
-        on: On::Proc,
-        danger: Danger::High,
-    },
-    Verb { id: "adopt", title: "adopt it into the swarm that it was deployed as", key: Some('a'), on: On::Stray, danger: Danger::Middle },
-    Verb {
-        id: "retire-stray",
-        title: "retire: out of its pool, drained, stopped, removed",
-        key: Some('q'),
-        on: On::Stray,
-        danger: Danger::High,
-    },
-    Verb { id: "ignore", title: "ignore: known, no trouble (again: take that back)", key: Some('i'), on: On::Stray, danger: Danger::Low },
-    Verb { id: "run", title: "run a one-off command in its environment", key: Some('>'), on: On::Proc, danger: Danger::Middle },
-    Verb { id: "run", title: "run a one-off command on one or all of its procs", key: Some('>'), on: On::Swarm, danger: Danger::Middle },
-    Verb { id: "shell", title: "a shell in its environment (key s)", key: None, on: On::Proc, danger: Danger::None },
-    Verb { id: "shell", title: "a shell on it (key s)", key: None, on: On::Host, danger: Danger::None },
-    Verb { id: "shell", title: "a shell in its directory (key s)", key: None, on: On::Build, danger: Danger::None },
-    Verb { id: "provision", title: "put on a host what is missing", key: Some('p'), on: On::Host, danger: Danger::Middle },
-    Verb { id: "evacuate", title: "evacuate: its procs are replaced elsewhere", key: Some('v'), on: On::Host, danger: Danger::Middle },
-    Verb { id: "re-place", title: "re-place what is lost on it, elsewhere", key: Some('l'), on: On::Host, danger: Danger::Middle },
-    Verb { id: "check", title: "say what a host is missing", key: Some('j'), on: On::Host, danger: Danger::None },
-    Verb { id: "cancel", title: "cancel a dispatch and undo it", key: Some('x'), on: On::Dispatch, danger: Danger::Middle },
-    Verb { id: "promote", title: "promote the canary: the other procs follow", key: Some('m'), on: On::Dispatch, danger: Danger::Middle },
-    Verb { id: "wait", title: "wait 5m longer for a host that does not answer", key: Some('w'), on: On::Dispatch, danger: Danger::Low },
-    Verb { id: "go-on", title: "go on without a host that does not answer", key: Some('o'), on: On::Dispatch, danger: Danger::Middle },
-    Verb {
-        id: "revert",
-        title: "write it down again as it was then; live when it is dispatched",
-        key: Some('b'),
-        on: On::Version,
-        danger: Danger::Low,
-    },
-    Verb { id: "resume", title: "carry an interrupted dispatch on", key: Some('y'), on: On::Dispatch, danger: Danger::Middle },
-];
+    /// Its key as it is typed: `.d`, `s`, or nothing.
+    pub fn typed(&self) -> String {
+        match self.key {
+            Key::Act(letter) => format!(".{letter}"),
+            Key::Look(key) => key.to_string(),
+            Key::None(_) => String::new(),
+        }
+    }
+}
 
-/// A verb by its id.
-pub fn verb(id: &str) -> Option<&'static Verb> {
-    VERBS.iter().find(|verb| verb.id == id)
+/// A verb by its id, of what it is done to.
+pub fn verb(id: &str, on: On) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.id == id && verb.on == on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_verbs_of_a_thing_share_a_letter_or_a_name_and_each_says_all_of_itself() {
+        let (mut letters, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for verb in VERBS {
+            assert!(names.insert((verb.on, verb.id)), "{} on {:?} twice", verb.id, verb.on);
+            if let Some(letter) = verb.letter() {
+                assert!(letters.insert((verb.on, letter)), ".{letter} on {:?} twice", verb.on);
+            }
+            if let Key::None(why) = verb.key {
+                assert!(why.len() > 10, "{} on {:?} has no key and does not say why", verb.id, verb.on);
+            }
+            assert!(!verb.title.is_empty() && !verb.cli.is_empty(), "{verb:?}");
+            assert_eq!(self::verb(verb.id, verb.on), Some(verb));
+        }
+    }
 }

@@ -41,6 +41,8 @@ pub struct Course {
     /// Balancer hosts that its plan does not leave out.
     edges: Vec<usize>,
     pool_changed: Ms,
+    /// What a balancer host held when the holder with an epoch first changed it.
+    found: BTreeMap<(Place, u64), BTreeSet<String>>,
     turned: bool,
     pub outcome: Option<Outcome>,
     /// A later dispatch of the swarm began since: what was before is not any more.
@@ -98,6 +100,7 @@ impl Truth {
             lost: BTreeSet::new(),
             edges: (0..fleet.edges.len()).filter(|edge| !left_out.contains(&edge_name(*edge))).collect(),
             pool_changed: 0,
+            found: BTreeMap::new(),
             turned: false,
             outcome: None,
             overtaken: false,
@@ -193,11 +196,15 @@ impl Truth {
         let (before, after) = nodes;
         let Some(course) = self.acting(by, place, &format!("pool/edge/{pool}")) else { return };
         course.pool_changed = now;
+        // Where another balancer host refuses, what was changed here is put back as it was found.
+        let found = course.found.entry((place, by.epoch)).or_insert_with(|| before.clone()).clone();
         let Some(planned) = course.plan.pool.as_ref() else { return };
         let own = planned.pool == pool;
         let emptied = after.is_empty() && !before.is_empty() && course.plan.size > 0 && !planned.before.is_empty();
-        let unproven: Vec<&String> =
-            after.iter().filter(|node| !before.contains(*node) && !course.may_route(node, by.epoch, fleet)).collect();
+        let unproven: Vec<&String> = after
+            .iter()
+            .filter(|node| !before.contains(*node) && !found.contains(*node) && !course.may_route(node, by.epoch, fleet))
+            .collect();
         let unproven = (!unproven.is_empty()).then(|| format!("{by:?} routes {unproven:?} in {pool} on {place:?}"));
         if !own {
             self.break_promise("others are spared", format!("{by:?} changes the pool {pool}"));

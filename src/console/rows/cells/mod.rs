@@ -86,6 +86,7 @@ pub const TROUBLE: u8 = 4;
 pub fn cells(look: &Look, now_ms: i64, pane: &Pane, id: &RowId) -> Option<Cells> {
     match (pane.kind, &id.0) {
         (Kind::Needs, _) => need(look, now_ms, id),
+        (Kind::Undo, target) => past::undo(look, now_ms, target),
         (Kind::Tree, target) => super::tree::cells(look, now_ms, pane, target),
         (_, Target::Swarm(id)) => Some(fleet::swarm(look, now_ms, find::swarm(look, id)?)),
         (Kind::Places, Target::Host(place)) => {
@@ -112,7 +113,7 @@ pub fn cells(look: &Look, now_ms: i64, pane: &Pane, id: &RowId) -> Option<Cells>
         (_, Target::Wave(number)) => work::wave(look, now_ms, *number),
         (_, Target::Member(number, swarm)) => work::member(look, *number, swarm),
         (_, Target::Audit(seq)) => past::audit(look, *seq),
-        (_, Target::Version(_, rev)) => past::version(now_ms, &pane.scope, *rev),
+        (_, Target::Version(_, rev)) => past::version(look, now_ms, &pane.scope, *rev),
         (_, Target::Share(..) | Target::Strays | Target::Nothing) => None,
     }
 }

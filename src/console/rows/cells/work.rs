@@ -167,7 +167,11 @@ pub fn wave(look: &Look, now_ms: i64, number: i64) -> Option<Cells> {
     let count = |state: State| found.states.iter().filter(|known| **known == state).count();
     let (glyph, rank) = wave_glyph(found.word);
     let wave = &found.wave;
-    let verb = if wave.of > 0 { format!("{} of {}", wave.verb, wave.of) } else { wave.verb.clone() };
+    let verb = match (wave.of, wave.place.as_str()) {
+        (0, "") => wave.verb.clone(),
+        (0, place) => format!("{} {place}", wave.verb),
+        (of, _) => format!("{} of {of}", wave.verb),
+    };
     let cells = vec![
         Cell::of(number.to_string(), number),
         verb.into(),
