@@ -157,8 +157,10 @@ fn filter() {
     );
 }
 
-fn has(program: &str) -> bool {
-    Command::new("which").arg(program).output().is_ok_and(|found| found.status.success())
+/// Programs of the same kind, those that are installed, each with a word that its first whole frame shows.
+fn peers() -> Vec<(&'static str, &'static str)> {
+    let has = |program: &str| Command::new("which").arg(program).output().is_ok_and(|found| found.status.success());
+    [("htop", "PID"), ("btm", "Processes")].into_iter().filter(|(program, _)| has(program)).collect()
 }
 
 fn home() -> Option<String> {
@@ -171,7 +173,8 @@ fn real(home: &str) -> Vec<String> {
 
 fn paint() {
     let Some(home) = home() else { return };
-    let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+    let peers = peers();
+    let (mut mine, mut theirs) = (Vec::new(), vec![Vec::new(); peers.len()]);
     // In turns, so that both have the same neighbours.
     for _ in 0..11 {
         let terminal = Terminal::start(&real(&home), 80, 24, NEAR);
@@ -181,13 +184,15 @@ fn paint() {
                 .duration_since(terminal.begun),
         );
         drop(terminal);
-        if has("htop") {
-            let terminal = Terminal::start(&["htop".into()], 80, 24, NEAR);
-            theirs.push(terminal.shows("PID").duration_since(terminal.begun));
+        for ((program, word), theirs) in peers.iter().zip(&mut theirs) {
+            let terminal = Terminal::start(&[program.to_string()], 80, 24, NEAR);
+            theirs.push(terminal.shows(word).duration_since(terminal.begun));
         }
     }
     let (low, middle, high) = (of(&mut mine, 0), of(&mut mine, 50), of(&mut mine, 100));
-    let beside = if theirs.is_empty() { "no htop here".into() } else { format!("htop {:.0} ms", ms(of(&mut theirs, 50))) };
+    let beside: Vec<String> =
+        peers.iter().zip(&mut theirs).map(|((program, _), theirs)| format!("{program} {:.0} ms", ms(of(theirs, 50)))).collect();
+    let beside = if beside.is_empty() { "no peer here".into() } else { beside.join(", ") };
     row(
         "first useful frame, the demo",
         &format!("{:.0} ms ({:.0} to {:.0})", ms(middle), ms(low), ms(high)),
@@ -213,14 +218,16 @@ fn quiet(terminal: &Terminal, time: Duration) -> (usize, f64) {
 
 fn idle() {
     let time = Duration::from_secs(30);
-    let mut beside = String::new();
-    if has("htop") {
-        let terminal = Terminal::start(&["htop".into()], 80, 24, NEAR);
-        terminal.shows("PID");
+    let mut beside: Vec<String> = Vec::new();
+    for (program, word) in peers() {
+        let terminal = Terminal::start(&[program.to_string()], 80, 24, NEAR);
+        terminal.shows(word);
         let (bytes, cpu) = (terminal.bytes(), terminal.cpu());
         std::thread::sleep(Duration::from_secs(10));
-        beside = format!("htop {} bytes, {:.2} %", (terminal.bytes() - bytes) * 3, (terminal.cpu() - cpu).as_secs_f64() * 10.0);
+        let (bytes, cpu) = (terminal.bytes() - bytes, (terminal.cpu() - cpu).as_secs_f64());
+        beside.push(format!("{program} {} bytes, {:.2} %", bytes * 3, cpu * 10.0));
     }
+    let beside = beside.join("; ");
     let terminal = procs(STILL, 80, 24, NEAR);
     terminal.still(Duration::from_secs(3));
     let (bytes, cpu) = quiet(&terminal, time);

@@ -49,7 +49,7 @@ pub fn svg() -> Result<String> {
 type Line = &'static [(Role, &'static str)];
 
 const LINES: [(bool, Line); 12] = [
-    (false, &[(Role::Fleet, "[PROD-EU]"), (Role::Header, "  hosts 41/42  procs 308/320         op1 WRITE  seen 3s")]),
+    (false, &[(Role::Fleet, "[PROD-EU]"), (Role::Header, "  hosts 41/42  procs 308/320        op1 WRITE  seen 3s ")]),
     (false, &[(Role::Focus, "SWARMS 5 "), (Role::Border, "-------------------------- "), (Role::Title, "filter none - sort TROUBLE")]),
     (true, &[(Role::Wrong, ">! shop-eu-web    failing   "), (Role::Text, "3/6   KeyError 'db_host'         "), (Role::Dim, "40s")]),
     (false, &[(Role::Unseen, " ? blog-prod-web  lost 1    "), (Role::Text, "3/4   web03 is unreachable       "), (Role::Dim, " 4m")]),

@@ -147,6 +147,17 @@ fn codes(from: Look, to: Look) -> String {
     codes.join(";")
 }
 
+/// The number of a colour that is in the cube or the greys of the 256-colour table, which a terminal of true colour has too: half the bytes.
+fn in_table(r: u8, g: u8, b: u8) -> Option<u8> {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let step = |part: u8| STEPS.iter().position(|step| *step == part).and_then(|at| u8::try_from(at).ok());
+    if let (Some(r), Some(g), Some(b)) = (step(r), step(g), step(b)) {
+        return Some(16 + 36 * r + 6 * g + b);
+    }
+    let grey = r.checked_sub(8).filter(|over| r == g && g == b && over % 10 == 0).map(|over| over / 10)?;
+    (grey < 24).then_some(232 + grey)
+}
+
 fn color(color: Color, base: u8) -> String {
     let number = match color {
         Color::Reset => 9,
@@ -167,7 +178,10 @@ fn color(color: Color, base: u8) -> String {
         Color::LightCyan => 66,
         Color::White => 67,
         Color::Indexed(number) => return format!("{};5;{number}", base + 8),
-        Color::Rgb(r, g, b) => return format!("{};2;{r};{g};{b}", base + 8),
+        Color::Rgb(r, g, b) => {
+            let wanted = in_table(r, g, b).map_or_else(|| format!("2;{r};{g};{b}"), |number| format!("5;{number}"));
+            return format!("{};{wanted}", base + 8);
+        }
     };
     (base + number).to_string()
 }

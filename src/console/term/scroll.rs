@@ -14,6 +14,8 @@ pub struct Scroll {
 const PRICE: usize = 20;
 /// What it costs to go to a row, about.
 const ROW: usize = 8;
+/// What it costs to go on behind what stays.
+const GO_ON: usize = 4;
 /// How many distances are tried.
 const DISTANCES: usize = 4;
 
@@ -49,6 +51,10 @@ pub fn find(shown: &Buffer, next: &Buffer) -> Option<Scroll> {
         {
             regions.push((*first, *last));
         }
+        // And each with the row before or after it, which may have moved and look another way now: the cursor's.
+        let wider = regions.iter().map(|(first, last)| if by > 0 { (*first, *last + 1) } else { (first.saturating_sub(1), *last) });
+        let wider: Vec<(usize, usize)> = wider.filter(|(_, last)| last.saturating_add_signed(by.max(0)) < new.len()).collect();
+        regions.extend(wider);
         for (first, last) in regions {
             // The region takes in the rows that the first or last comes from.
             let (top, bottom) = if by > 0 { (first, last.saturating_add_signed(by)) } else { (first.saturating_add_signed(by), last) };
@@ -91,7 +97,7 @@ fn distances(old: &[Row<'_>], new: &[Row<'_>], changed: &[usize]) -> Vec<isize> 
 
 /// About how many bytes it takes to make one row of another, or of a blank one.
 fn price(was: Option<Row<'_>>, wanted: Row<'_>) -> usize {
-    let (mut written, mut erased) = (0, 0);
+    let (mut written, mut erased, mut pieces, mut stayed) = (0, 0, 0, true);
     for (x, cell) in wanted.iter().enumerate() {
         let same = match was {
             Some(was) => was.get(x) == Some(cell),
@@ -101,9 +107,11 @@ fn price(was: Option<Row<'_>>, wanted: Row<'_>) -> usize {
             erased += 1;
         } else if !same {
             written += 1;
+            pieces += usize::from(stayed);
         }
+        stayed = same || *cell == Cell::EMPTY;
     }
-    if written + erased == 0 { 0 } else { ROW + written + erased.min(4) }
+    if written + erased == 0 { 0 } else { ROW + written + GO_ON * pieces + erased.min(4) }
 }
 
 /// Does to a buffer what the terminal does.

@@ -1,6 +1,7 @@
 //! The console as a whole: frames of every screen, keys in and effects out.
 
 mod bulk;
+mod bytes;
 mod fake;
 pub mod fixture;
 mod forms;
@@ -15,3 +16,4 @@ mod speed;
 mod terminal;
 mod verbs;
 mod ways;
+mod why;

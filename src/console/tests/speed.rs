@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// So many procs of 500 swarms on 200 hosts.
-fn fleet(procs: usize) -> Look {
+pub fn fleet(procs: usize) -> Look {
     let mut look = look();
     let (sample_host, sample_swarm) = (look.world.hosts["web01"].clone(), look.swarms[7].clone());
     let mut hosts: BTreeMap<String, HostSeen> = BTreeMap::new();

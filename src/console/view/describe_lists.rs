@@ -47,6 +47,11 @@ fn saved(look: &Look, now: i64, id: Option<&String>) -> Line {
     )
 }
 
+/// When something was, and how long ago that is.
+fn moment(look: &Look, name: &str, now: i64, at_ms: i64) -> Line {
+    fact(name, format!("{}, {} ago", look.times.full(at_ms), age(now, at_ms)))
+}
+
 fn app(look: &Look, now: i64, name: &str) -> Option<Vec<Line>> {
     let app = find::app(look, name)?;
     let mut lines = vec![
@@ -145,7 +150,7 @@ fn release(look: &Look, now: i64, swarm: &str, id: &str) -> Option<Vec<Line>> {
         fact("build", &release.build),
         fact("config", format!("{} keys", release.config_keys)),
         fact("env", format!("{} keys", release.env_keys)),
-        fact("live since", format!("{}, {} ago", look.times.full(release.at_ms), age(now, release.at_ms))),
+        moment(look, "live since", now, release.at_ms),
         fact("made", look.times.full(release.created_ms)),
         fact("dispatch", dispatch.map(|it| format!("{} by {}: {}", it.number, it.who, or_dash(&it.why))).unwrap_or_default()),
         line(""),
@@ -164,7 +169,7 @@ fn uptests(look: &Look, now: i64, id: &str) -> Option<Vec<Line>> {
             if failed == 0 { format!("* {} passed", run.reports.len()) } else { format!("! {failed} of {} failed", run.reports.len()) },
         ),
         fact("by", &run.who),
-        fact("when", format!("{}, {} ago", look.times.full(run.at_ms), age(now, run.at_ms))),
+        moment(look, "when", now, run.at_ms),
     ];
     let mut reports: Vec<_> = run.reports.iter().collect();
     reports.sort_by_key(|report| report.passed);
@@ -186,7 +191,7 @@ fn hold(look: &Look, now: i64, name: &str) -> Option<Vec<Line>> {
         fact("holds", format!("{} {}", hold.on.word(), hold.object)),
         fact("by", &hold.who),
         fact("why", &hold.why),
-        fact("since", format!("{}, {} ago", look.times.full(hold.since_ms), age(now, hold.since_ms))),
+        moment(look, "since", now, hold.since_ms),
         fact("until", until),
         line(""),
         title("NEXT"),
@@ -203,7 +208,7 @@ fn wave(look: &Look, now: i64, number: i64) -> Option<Vec<Line>> {
         fact("verb", &wave.verb),
         fact("by", &wave.who),
         fact("why", &wave.why),
-        fact("begun", format!("{}, {} ago", look.times.full(wave.started_ms), age(now, wave.started_ms))),
+        moment(look, "begun", now, wave.started_ms),
         fact("at once", wave.at_once.to_string()),
         line(""),
         title("SWARMS"),

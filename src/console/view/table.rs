@@ -115,7 +115,8 @@ pub fn rows(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focused: 
         let marked = state.marks.contains(&id.0);
         draw_row(pen, Rect { y, height: 1, ..area }, pane.kind, &placed, &row, marked);
         if focused && at == Some(number) {
-            pen.lay(Rect { y, height: 1, width: barred(&placed, inset, area.width), ..area }, Role::Selection);
+            let width = barred(pen, &row, &placed, inset, area.width);
+            pen.lay(Rect { y, height: 1, width, ..area }, Role::Selection);
             pen.text(area.x, y, 1, ">", Role::Selection);
             cursor = Some(Position::new(area.x, y));
         }
@@ -125,17 +126,15 @@ pub fn rows(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focused: 
 
 /// A list as wide as this is barred over its whole width where the cursor is.
 const BARRED_WHOLE: u16 = 120;
-/// In a wider one the bar ends with the last column that ends before this.
-const BARRED: u16 = 64;
 
 /// How many cells of the cursor's row the selection covers. When the list moves on by a row they are written twice, so on a wide screen,
-/// where a whole row is more than a slow line should carry, only the columns that say what the row is are covered.
-fn barred(placed: &[(usize, u16, u16)], inset: u16, width: u16) -> u16 {
-    if width <= BARRED_WHOLE {
-        return width;
-    }
-    let ends = placed.iter().map(|(_, x, wide)| inset + x + wide);
-    ends.clone().filter(|end| *end <= BARRED).max().or_else(|| ends.min()).unwrap_or(width)
+/// where a whole row is more than a slow line should carry, only the name is covered.
+fn barred(pen: &Pen<'_>, row: &Cells, placed: &[(usize, u16, u16)], inset: u16, width: u16) -> u16 {
+    let first = placed.first().filter(|_| width > BARRED_WHOLE);
+    first.map_or(width, |(number, x, wide)| {
+        let name = row.cells.get(*number).map_or(0, |cell| pen.width(&cell.text));
+        (inset + x + name.min(wide.saturating_sub(1))).min(width)
+    })
 }
 
 fn draw_row(pen: &mut Pen<'_>, area: Rect, kind: Kind, placed: &[(usize, u16, u16)], row: &Cells, marked: bool) {
@@ -162,7 +161,7 @@ fn draw_row(pen: &mut Pen<'_>, area: Rect, kind: Kind, placed: &[(usize, u16, u1
         };
         let x = area.x + inset + x;
         if column.right {
-            pen.right(x, area.y, *width, &text.text, Role::Dim);
+            pen.right(x, area.y, *width, &text.text, if row.role == Some(Role::Off) { Role::Off } else { Role::Text });
         } else {
             let gap = u16::from(place + 1 < placed.len());
             pen.text(x, area.y, width.saturating_sub(gap), &text.text, role);
