@@ -687,6 +687,7 @@ pub struct Yes {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Named {
     /// Name what is protected (fleet, squad, host or swarm): --yes is not enough there.
-    #[arg(long = "confirm", value_name = "NAME")]
+    // Not by the name of the field: commands have a `name` of their own.
+    #[arg(id = "confirm", long = "confirm", value_name = "NAME")]
     pub name: Option<String>,
 }
