@@ -4,12 +4,12 @@ use super::types::{Plan, PlannedProc};
 use crate::model::record::{Dispatch, Outcome, Phase, StepState};
 use crate::model::world::{HostSeen, Owner, Proc, Stamp, World};
 
-/// The dispatches of a swarm that may have left such procs: the last that ended done, and those after it that failed. `all` is the
-/// newest first.
+/// The dispatches of a swarm that may have left such procs, in their order: the last that ended done, and those after it that failed.
+/// `all` is the newest first.
 pub fn that_left_procs(all: &[Dispatch]) -> impl Iterator<Item = &Dispatch> {
     let last = all.iter().position(|dispatch| dispatch.outcome == Some(Outcome::Done)).map_or(all.len(), |at| at + 1);
     let changed = |dispatch: &&Dispatch| matches!(dispatch.outcome, Some(Outcome::Done | Outcome::Failed));
-    all.iter().take(last).filter(changed)
+    all.iter().take(last).rev().filter(changed)
 }
 
 /// Adds what a dispatch (with its steps) left on hosts that do not answer now and did not since it ended. What is owed there is not
@@ -24,6 +24,13 @@ pub fn add_made_and_never_seen(world: &mut World, plan: &Plan, dispatch: &Dispat
     for made in plan.start.iter().filter(stayed).chain(kept) {
         let silent_since = |seen: &&mut HostSeen| !seen.is_ok() && seen.seen_ms < dispatch.ended_ms;
         let Some(seen) = world.hosts.get_mut(&made.host).filter(silent_since) else { continue };
+        // In place the new proc may have the name of the one that was stopped for it.
+        let replaced = |proc: &Proc| {
+            let instance = proc.stamp.as_ref().map(|stamp| &stamp.instance);
+            let old = |old: &PlannedProc| old.host == made.host && old.name == proc.name && Some(&old.instance) == instance;
+            proc.name == made.name && plan.in_place && plan.retire.iter().any(old)
+        };
+        seen.procs.retain(|proc| !replaced(proc));
         if seen.procs.iter().any(|proc| proc.name == made.name) {
             continue;
         }
@@ -120,5 +127,46 @@ mod tests {
         assert!(failed(StepState::Undone).is_empty());
         assert!(failed(StepState::Owed).is_empty());
         assert!(after_start(StepState::Done, Outcome::Undone, silent(), 99).is_empty());
+    }
+    #[test]
+    fn in_place_what_was_started_under_the_name_of_what_was_stopped_takes_its_place() {
+        let host = crate::fleet::classify::tests::host();
+        let proc = |instance: &str| PlannedProc {
+            host: host.name.clone(),
+            name: "p".into(),
+            port: 5000,
+            node: "h:5000".into(),
+            instance: instance.into(),
+            pid: None,
+            release: "r".into(),
+            batch: 0,
+        };
+        let plan = |made, stopped| Plan { start: vec![proc(made)], retire: vec![proc(stopped)], in_place: true, ..Plan::default() };
+        let step = Step {
+            batch: 0,
+            phase: Phase::Start,
+            place: host.name.clone(),
+            state: StepState::Done,
+            started_ms: 1,
+            ended_ms: 2,
+            detail: String::new(),
+        };
+        let of = |outcome| Dispatch { outcome: Some(outcome), ended_ms: 100, steps: vec![step.clone()], ..dispatch() };
+        let stamp =
+            |instance: &str| Stamp { installation: "me".into(), swarm: "s1".into(), dispatch: "d".into(), instance: instance.into() };
+        let seen = |instance: &str| {
+            let proc = Proc { stamp: Some(stamp(instance)), ..Proc::unknown(&host.name, "p", Owner::Ours) };
+            let state = HostState::Unreachable("no route".into());
+            HostSeen { state, seen_ms: 99, procs: vec![proc], ..crate::fleet::observe::unseen(&host) }
+        };
+        // The newest first: one that failed after it had replaced what the last that was done had started.
+        let all = [of(Outcome::Failed), of(Outcome::Done)];
+        let left: Vec<&Dispatch> = that_left_procs(&all).collect();
+        assert_eq!(left.iter().map(|dispatch| dispatch.outcome).collect::<Vec<_>>(), [Some(Outcome::Done), Some(Outcome::Failed)]);
+        let mut world = World { hosts: [(host.name.clone(), seen("i1"))].into(), ..World::default() };
+        for (dispatch, plan) in left.into_iter().zip([plan("i2", "i1"), plan("i3", "i2")]) {
+            add_made_and_never_seen(&mut world, &plan, dispatch, "prod", "shop-prod-web@web", "me");
+        }
+        assert_eq!(world.procs().map(|proc| proc.stamp.clone().unwrap().instance).collect::<Vec<_>>(), ["i3"]);
     }
 }
