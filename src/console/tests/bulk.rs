@@ -327,7 +327,7 @@ fn several_rows_ask_for_the_name_of_what_is_protected_among_them() {
     for swarm in &guarded.swarms {
         protection.swarm(&swarm.id, Protected { on: HoldOn::Squad, name: "web".into() });
     }
-    guarded.protection = protection;
+    guarded.protection = Arc::new(protection);
     let mut state = state(80, 24);
     update(&mut state, Msg::Look(Arc::new(guarded)));
     press(&mut state, "4 v j j v . k");
