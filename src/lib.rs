@@ -78,9 +78,11 @@ async fn on_screen(deck: deck::Deck, theme: Option<String>, questions: console::
     if let Err(fault) = deck.keep_looking().await {
         return (cli::say(&fault), false);
     }
+    let own = directories::ProjectDirs::from("", "", "swarmdeck").map(|dirs| dirs.config_dir().to_path_buf());
     let options = console::Options {
         theme: theme.or_else(|| deck.home.config.theme.clone()).unwrap_or_default(),
         theme_dir: theme_dir(),
+        keys_dir: own,
         band: deck.home.config.colour,
         first_screen: None,
     };

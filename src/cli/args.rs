@@ -207,6 +207,11 @@ pub enum Command {
         /// Only of this dispatch.
         #[arg(long)]
         dispatch: Option<String>,
+        /// The type: swarm, host, edit, uptest …
+        #[arg(long = "type", value_name = "KIND")]
+        kind: Option<String>,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Tell what happens, a line of plain words each, as it happens: for screen readers, pipes and other programs.
     Watch {
@@ -218,25 +223,11 @@ pub enum Command {
     Report { dispatch: String },
     /// Who did what.
     Audit {
-        #[arg(long)]
-        who: Option<String>,
-        #[arg(long)]
-        object: Option<String>,
         /// The type: dispatch, edit, apply, hold …
         #[arg(long, value_name = "VERB")]
         verb: Option<String>,
-        /// What concerns this app.
-        #[arg(long)]
-        app: Option<String>,
-        /// From then on: 2h, 14:00, 2026-11-20.
-        #[arg(long, value_name = "WHEN")]
-        since: Option<String>,
-        /// Up to then.
-        #[arg(long, value_name = "WHEN")]
-        until: Option<String>,
-        /// Write all of it to this new file, one JSON value a line.
-        #[arg(long, value_name = "FILE")]
-        export: Option<PathBuf>,
+        #[command(flatten)]
+        wanted: Wanted,
     },
     /// Every version of an object: who saved it when and why; with a version, what that changed.
     History {
@@ -394,6 +385,28 @@ impl Command {
             | Command::Balancers { .. } => true,
         }
     }
+}
+
+/// Which events or audit lines are wanted.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    #[arg(long)]
+    pub who: Option<String>,
+    /// Words that the line must hold: what it is about.
+    #[arg(long)]
+    pub object: Option<String>,
+    /// What concerns this app.
+    #[arg(long)]
+    pub app: Option<String>,
+    /// From then on: 2h, 14:00, 2026-11-20.
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Up to then.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Write all of it to this new file, one JSON value a line.
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 /// Of `edit`.
@@ -687,7 +700,40 @@ pub struct Yes {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Named {
     /// Name what is protected (fleet, squad, host or swarm): --yes is not enough there.
-    // Not by the name of the field: commands have a `name` of their own.
-    #[arg(id = "confirm", long = "confirm", value_name = "NAME")]
-    pub name: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_can_be_read() {
+        Cli::command().debug_assert();
+        let read = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap();
+        let cli = read("swarmdeck dispatch shop -y --confirm shop-prod-web --write OPS-1");
+        assert_eq!(cli.write.as_deref(), Some("OPS-1"));
+        assert!(matches!(cli.command, Some(Command::Dispatch(args)) if args.go.yes.named.confirm.as_deref() == Some("shop-prod-web")));
+        let changes = |line: &str| read(line).command.is_some_and(|command| command.changes());
+        for looks in [
+            "swarmdeck get swarms",
+            "swarmdeck plan shop",
+            "swarmdeck apply -f x --dry-run",
+            "swarmdeck hosts check web01",
+            "swarmdeck upkeep",
+        ] {
+            assert!(!changes(looks), "{looks}");
+        }
+        for acts in [
+            "swarmdeck export",
+            "swarmdeck shell web01",
+            "swarmdeck run web01:x -- true",
+            "swarmdeck hosts provision web01",
+            "swarmdeck resume 4",
+        ] {
+            assert!(changes(acts), "{acts}");
+        }
+    }
 }

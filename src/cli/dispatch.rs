@@ -230,7 +230,8 @@ async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
                 for event in deck.store.events_of(&id, 10_000).await.unwrap_or_default().iter().filter(|event| event.seq > cursor) {
                     err(&format!("  {:<22} {}\n", event.place, event.what));
                 }
-                return ended.map_err(|error| Fault::interrupted(format!("the dispatch broke off: {error}")).next("swarmdeck resume"));
+                let ended = ended.map_err(|error| Fault::interrupted(format!("the dispatch broke off: {error}")).next("swarmdeck resume"))?;
+                return Ok(cancelled(deck, ended, &mut signals).await);
             }
             () = changes.changed() => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
@@ -248,6 +249,23 @@ async fn watch(deck: &Deck, carried: Carried) -> Result<Dispatch> {
             _ = signals.hang_up.recv() => {}
         }
     }
+}
+
+/// Waits for a cancel that could not be written down; a signal ends the waiting.
+async fn cancelled(deck: &Deck, dispatch: Dispatch, signals: &mut Signals) -> Dispatch {
+    if !deck.kept_cancels().contains(&dispatch.id) {
+        return dispatch;
+    }
+    let number = dispatch.number;
+    err(&format!("the cancel cannot be written down yet; this waits till it can (ctrl-c stops that: then swarmdeck cancel {number})\n"));
+    while deck.kept_cancels().contains(&dispatch.id) || deck.carrying().contains(&dispatch.id) {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            _ = signals.interrupt.recv() => return dispatch,
+            _ = signals.terminate.recv() => return dispatch,
+        }
+    }
+    deck.store.dispatch(&dispatch.id).await.ok().flatten().unwrap_or(dispatch)
 }
 
 /// The report of a dispatch that was carried, or of the fault that kept it from beginning.

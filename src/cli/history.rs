@@ -1,6 +1,6 @@
 //! `history`, `revert`, `undo`, `note` and `audit`: what was written down when by whom, the ways back, and who did what.
 
-use super::args::Yes;
+use super::args::{Wanted, Yes};
 use super::print::Report;
 use super::verbs::kind_of;
 use crate::deck::Deck;
@@ -14,36 +14,36 @@ use crate::model::{Fault, Result};
 use serde_json::json;
 use std::path::Path;
 
-/// Which audit lines are asked for, as written.
-pub struct Audit {
-    pub who: Option<String>,
-    pub object: Option<String>,
-    pub verb: Option<String>,
-    pub app: Option<String>,
-    pub since: Option<String>,
-    pub until: Option<String>,
-}
-
-pub async fn audit(deck: &Deck, asked: &Audit, export: Option<&Path>) -> Result<Report> {
+/// What is asked for, as written; `verb` is the type.
+pub fn wanted(deck: &Deck, asked: &Wanted, verb: Option<String>) -> Result<AuditWanted> {
     let time = |written: &Option<String>| match written {
         None => Ok(0),
-        Some(written) => moment(deck.now_ms(), written)
+        Some(written) => moment(deck.now_ms(), written, &jiff::tz::TimeZone::UTC)
             .ok_or_else(|| Fault::bad(format!("'{written}' is no time")).next("write 2h, 14:00, 2026-11-20 or 2026-11-20T14:00")),
     };
     let text = |word: &Option<String>| word.clone().unwrap_or_default();
-    let wanted = AuditWanted {
-        verb: text(&asked.verb),
+    Ok(AuditWanted {
+        verb: verb.unwrap_or_default(),
         who: text(&asked.who),
         app: text(&asked.app),
         text: asked.object.iter().cloned().collect(),
         since_ms: time(&asked.since)?,
         until_ms: time(&asked.until)?,
-    };
+    })
+}
+
+/// Events into a file.
+pub async fn export_events(deck: &Deck, wanted: &AuditWanted, path: &Path) -> Result<Report> {
+    let written = deck.export_events(wanted, path).await?;
+    Ok(Report::text(format!("{written} events written to {}\n", path.display()), json!({"lines": written, "file": path})))
+}
+
+pub async fn audit(deck: &Deck, wanted: &AuditWanted, export: Option<&Path>) -> Result<Report> {
     if let Some(path) = export {
-        let written = deck.export_audit(&wanted, path).await?;
+        let written = deck.export_audit(wanted, path).await?;
         return Ok(Report::text(format!("{written} lines written to {}\n", path.display()), json!({"lines": written, "file": path})));
     }
-    let rows = deck.audit(&wanted, 1000).await?.iter().map(|line| json!(line)).collect();
+    let rows = deck.audit(wanted, 1000).await?.iter().map(|line| json!(line)).collect();
     Ok(Report::table(rows, &["seq", "at_ms", "who", "verb", "object", "result", "why"]))
 }
 

@@ -120,11 +120,16 @@ async fn on_deck(deck: &Deck, command: Command, format: Format) -> Result<Report
         Command::Shell { target } => running::shell(deck, &target).await,
         Command::Run(args) => running::run(deck, &args, format).await,
         Command::Logs(args) => logs::logs(deck, &args, format).await,
-        Command::Events { after, follow, dispatch } => verbs::events(deck, after, follow, dispatch.as_deref(), format).await,
-        Command::Audit { who, object, verb, app, since, until, export } => {
-            let wanted = history::Audit { who, object, verb, app, since, until };
-            history::audit(deck, &wanted, export.as_deref()).await
+        Command::Events { after, follow, dispatch, kind, wanted } => {
+            let file = wanted.export.clone();
+            let wanted = history::wanted(deck, &wanted, kind)?;
+            match file {
+                Some(_) if follow => Err(Fault::bad("a file ends where the events end now").next("leave --follow out, or use watch")),
+                Some(file) => history::export_events(deck, &wanted, &file).await,
+                None => verbs::events(deck, after, follow, dispatch.as_deref(), &wanted, format).await,
+            }
         }
+        Command::Audit { verb, wanted } => history::audit(deck, &history::wanted(deck, &wanted, verb)?, wanted.export.as_deref()).await,
         Command::History { kind, name, version } => history::history(deck, &kind, &name, version).await,
         Command::Revert { kind, name, version, yes } => history::revert(deck, &kind, &name, version, &yes).await,
         Command::Watch { after } => watch::watch(deck, after, format).await,
@@ -171,6 +176,15 @@ pub async fn finish(deck: &Deck, somebody: bool) -> u8 {
             exit = exit.max(dispatch::exit_of(&dispatch));
         }
     }
+    for id in deck.kept_cancels() {
+        if let (true, Ok(dispatch)) = (somebody, deck.dispatch_named(&id).await) {
+            print::err(&format!(
+                "its cancel was never written down: swarmdeck cancel {}, once the store can be written\n",
+                dispatch.number
+            ));
+        }
+        exit = exit.max(5);
+    }
     deck.close().await;
     print::flush();
     exit
@@ -198,7 +212,7 @@ fn confirmed(question: &str, yes: &Yes, protected: Option<&Protected>) -> Result
 fn named(question: &str, by: &Protected, said: &Named) -> Result<()> {
     let line = shown(&by.line());
     let next = format!("--confirm {}", crate::model::quote::quote(by.asked()));
-    match &said.name {
+    match &said.confirm {
         Some(name) if by.is_named(name) => Ok(()),
         Some(name) => Err(Fault::refused(format!("{question} {line}, and '{name}' is not its name; nothing was changed")).next(next)),
         None if !std::io::stdin().is_terminal() => Err(Fault::refused(format!("{question} {line}: --yes is not enough")).next(next)),

@@ -4,6 +4,7 @@ use super::args::{Cli, Demo, Format, HostCommand, ProcArgs, Yes};
 use super::confirmed_or_stopped;
 use super::print::{self, Report, err, out};
 use super::signals::unless_stopped;
+use crate::deck::past::AuditWanted;
 use crate::deck::{Deck, Outside, demo};
 use crate::model::document::Kind;
 use crate::model::record::Event;
@@ -148,15 +149,15 @@ pub async fn uptest(deck: &Deck, swarm: &str) -> Result<Report> {
     Ok(Report::table(rows, &["host", "proc", "test", "passed", "seconds", "output"]).with_exit(u8::from(failed)))
 }
 
-pub async fn events(deck: &Deck, after: i64, follow: bool, dispatch: Option<&str>, format: Format) -> Result<Report> {
+pub async fn events(deck: &Deck, after: i64, follow: bool, dispatch: Option<&str>, asked: &AuditWanted, format: Format) -> Result<Report> {
     let run = match dispatch {
         Some(name) => Some(deck.dispatch_named(name).await?.id),
         None => None,
     };
-    let wanted = |event: &Event| run.as_ref().is_none_or(|run| &event.run == run);
+    let wanted = |event: &Event| run.as_ref().is_none_or(|run| &event.run == run) && asked.holds_event(event);
     let columns: &'static [&'static str] = &["seq", "at_ms", "kind", "who", "place", "what", "result", "why"];
     if !follow {
-        let events = deck.store.events_after(after, 100_000).await?;
+        let events = deck.events(asked, after).await?;
         let rows = events.iter().filter(|event| wanted(event)).map(|event| serde_json::to_value(event).unwrap_or_default()).collect();
         return Ok(Report::table(rows, columns));
     }

@@ -250,6 +250,11 @@ pub enum Effect {
         wanted: AuditWanted,
         path: String,
     },
+    /// Writes events to a file that is not there yet.
+    ExportEvents {
+        wanted: AuditWanted,
+        path: String,
+    },
     Copy(String),
     Apply(String),
     AddHost(String),
@@ -260,6 +265,10 @@ pub enum Effect {
     Writing {
         for_ms: i64,
         why: String,
+    },
+    /// Shows times in this machine's zone, or in UTC.
+    Times {
+        local: bool,
     },
     /// Takes the mouse from the terminal, or gives it back.
     Mouse(bool),
@@ -340,9 +349,11 @@ impl Effect {
             | Effect::Attend { .. }
             | Effect::KeepHabits(_)
             | Effect::ExportAudit { .. }
+            | Effect::ExportEvents { .. }
             | Effect::Copy(_)
             // It changes nothing yet, and is refused without a reason.
             | Effect::Writing { .. }
+            | Effect::Times { .. }
             | Effect::Mouse(_)
             | Effect::Theme(_) => false,
         }

@@ -116,6 +116,9 @@ impl Port for Deck {
     async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said {
         Deck::lift_read_only(self, for_ms, why).await
     }
+    fn show_times(&self, local: bool) -> String {
+        Deck::show_times(self, local)
+    }
     async fn read_only_again(&self) -> Said {
         Deck::read_only_again(self).await
     }
@@ -234,6 +237,10 @@ impl Port for Deck {
     }
     async fn keep_habits(&self, habits: &Habits) -> Result<()> {
         Deck::keep_habits(self, habits).await
+    }
+    async fn export_events(&self, wanted: &AuditWanted, path: &str) -> Said {
+        let count = Deck::export_events(self, wanted, std::path::Path::new(path)).await?;
+        Ok(format!("{count} events are in {path}"))
     }
     async fn export_audit(&self, wanted: &AuditWanted, path: &str) -> Said {
         let count = Deck::export_audit(self, wanted, std::path::Path::new(path)).await?;

@@ -61,6 +61,8 @@ pub trait Port: std::marker::Send + Sync {
 
     /// Lifts that the fleet is read-only, in this console alone, for so long.
     async fn lift_read_only(&self, for_ms: i64, why: &str) -> Said;
+    /// Shows times in this machine's zone, or in UTC; answers with the zone's name.
+    fn show_times(&self, local: bool) -> String;
     /// Looks only again.
     async fn read_only_again(&self) -> Said;
 
@@ -107,6 +109,8 @@ pub trait Port: std::marker::Send + Sync {
     /// A dispatch of the past is looked at: the look holds its steps and events from now on.
     fn attend(&self, dispatch: &str);
     async fn keep_habits(&self, habits: &Habits) -> Result<()>;
+    /// Writes events to a file that is not there yet.
+    async fn export_events(&self, wanted: &AuditWanted, path: &str) -> Said;
     /// Writes audit lines to a file that is not there yet.
     async fn export_audit(&self, wanted: &AuditWanted, path: &str) -> Said;
 

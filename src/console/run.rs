@@ -8,6 +8,7 @@ mod several;
 mod ticks;
 
 use super::asking::{self, Questions};
+use super::keys;
 use super::msg::Msg;
 use super::port::Port;
 use super::rows;
@@ -15,6 +16,7 @@ use super::state::State;
 use super::term;
 use super::theme::{self, Depth, Theme};
 use super::update::update;
+use super::view::title::title;
 use super::view::view;
 use crate::deck::look::Target;
 use crate::deck::{Edited, Secret, edit_outside};
@@ -40,6 +42,8 @@ pub struct Options {
     pub theme: String,
     /// The user's own themes.
     pub theme_dir: Option<PathBuf>,
+    /// Where the user's own `keys.yaml` may be.
+    pub keys_dir: Option<PathBuf>,
     /// The fleet's own colour, for the first line of every screen.
     pub band: Option<Colour>,
     /// Opened at once, over the dash.
@@ -80,11 +84,16 @@ async fn on_screen(port: Arc<dyn Port>, options: Options, questions: Questions) 
     let look = loaded.or_else(|_| theme::load("dark", None, depth)).unwrap_or_default().with_band(options.band);
 
     let signals = Signals::new()?;
-    let face = Face::enter(env("SSH_CONNECTION").is_some())?;
+    let face = Face::enter(env("SSH_CONNECTION").is_some(), term::has_titles(env("TERM").as_deref()))?;
     let mut state = State::new(port.look(), crossterm::terminal::size()?, &look.name);
     update(&mut state, Msg::Tick { now_ms: now_ms() });
     if let Some(line) = wrong_theme {
         state.say(line, true);
+    }
+    // Wrong keys are said on the screen too; the keymap's own hold till they are mended.
+    match keys::load(options.keys_dir.as_deref()) {
+        Ok(own) => state.keys = Arc::new(own),
+        Err(fault) => state.say(fault.line(), true),
     }
     let screen = Running { port: &port, options: &options, depth, look, signals, face, questions };
     let ended = std::panic::AssertUnwindSafe(screen.run(&mut state)).catch_unwind().await.unwrap_or(Ok(Ended::Lost));
@@ -142,6 +151,7 @@ impl Running<'_> {
                 let now_ms = now_ms();
                 update(state, if dirty { Msg::Arrived { now_ms } } else { Msg::Painted { now_ms } });
             }
+            face.guard.title(&title(state));
             // While a frame is on its way there is no next one: what happens meanwhile is painted together, once it is drawn.
             if dirty && face.is_free() {
                 dirty = false;

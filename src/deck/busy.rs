@@ -75,7 +75,7 @@ impl Deck {
                 ))
                 .next("let it end: --on-busy wait"));
             }
-            if let Some(carried) = self.cancel(&other).await? {
+            if let Some(carried) = self.cancel_now(&other).await? {
                 // Its process was dead or had left it: it was undone here.
                 carried.done.await.map_err(|error| Fault::interrupted(format!("undoing dispatch {} broke off: {error}", other.number)))?;
             }

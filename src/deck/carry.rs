@@ -277,8 +277,8 @@ impl Deck {
         self.store.claim_pool(&pool.balancer, &pool.pool, &plan.swarm_id, self.now_ms()).await
     }
 
-    /// Cancels: here at once, or by a word to the process that carries it, or, when that is dead, by undoing it here.
-    pub async fn cancel(&self, dispatch: &Dispatch) -> Result<Option<Carried>> {
+    /// One try of [`Deck::cancel`].
+    pub(super) async fn cancel_now(&self, dispatch: &Dispatch) -> Result<Option<Carried>> {
         if !Run::new(Rules::default(), dispatch.steps.clone(), dispatch.undoing, None).may_turn() {
             return Err(Fault::refused(format!("dispatch {} has begun to stop old procs, so it only goes forward", dispatch.number))
                 .next(format!("let it end (swarmdeck resume {}), then: swarmdeck rollback {}", dispatch.number, dispatch.swarm)));
@@ -427,6 +427,8 @@ impl Deck {
     /// What remains when the driving has ended: port leases and the lease are given back, an interruption is written down if it can be.
     async fn end(&self, id: &str, journal: Arc<DeckJournal>, ended: driver::Ended) -> Dispatch {
         let interrupted = ended.outcome == Outcome::Interrupted;
+        // What could not be written down may have been a cancel.
+        let unwritten = interrupted && ended.run.undoing && ended.fault.as_ref().is_some_and(crate::store::is_unwritten);
         // What is handed to another process is not interrupted: that one has it the next moment.
         let handed = interrupted && locked(&self.handing).contains(id);
         // One whose debts are paid has ended already; what was not paid stays owed.
@@ -456,6 +458,9 @@ impl Deck {
         locked(&self.carried).remove(id);
         if let Ok(journal) = Arc::try_unwrap(journal).map_err(drop) {
             journal.held.release().await.ok();
+        }
+        if unwritten && !handed {
+            self.cancel_later(id);
         }
         self.observe_soon();
         self.refresh_soon();

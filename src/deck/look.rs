@@ -8,6 +8,7 @@ use crate::model::protect::Protection;
 use crate::model::record::{Dispatch, Event};
 use crate::model::release::{Build, BuildStatus};
 use crate::model::stray::Stray;
+use crate::model::times::Times;
 use crate::model::waiting::Waiting;
 use crate::model::world::World;
 use crate::model::writing::Writing;
@@ -26,6 +27,8 @@ pub struct Look {
     pub who: String,
     /// Whether anything may be changed from here.
     pub writing: Writing,
+    /// In which zone times are shown.
+    pub times: Times,
     /// What is protected.
     pub protection: Arc<Protection>,
     pub squads: Vec<Squad>,

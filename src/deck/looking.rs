@@ -130,6 +130,18 @@ impl Deck {
         });
         let builds = self.store.builds(BUILDS).await?.into_iter().map(|build| BuildLook { status: build.status, build });
         let strays = self.strays_in(&catalog, &world).await?;
+        let mut needs = needs(&swarms, &dispatches, &world, &strays, &holds);
+        let kept = self.kept_cancels();
+        for dispatch in dispatches.iter().filter(|dispatch| kept.contains(&dispatch.id)) {
+            let need = Need {
+                glyph: '!',
+                object: dispatch.swarm.split('@').next().unwrap_or_default().to_string(),
+                target: Target::Dispatch(dispatch.id.clone()),
+                text: format!("dispatch {}: its cancel is kept here till the store can be written; leave this open", dispatch.number),
+                since_ms: dispatch.started_ms,
+            };
+            needs.insert(0, need);
+        }
         let version = *self.version.borrow() + 1;
         let look = Look {
             version,
@@ -137,9 +149,10 @@ impl Deck {
             fleet: self.fleet_name(),
             who: self.who.clone(),
             writing: self.writing(),
+            times: locked(&self.times).clone(),
             protection: Arc::new(self.protection_in(&catalog)?),
             hosts: catalog.hosts()?,
-            needs: needs(&swarms, &dispatches, &world, &strays, &holds),
+            needs,
             strays,
             holds,
             lists,

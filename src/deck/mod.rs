@@ -5,6 +5,7 @@ mod apply;
 mod balancing;
 mod build_end;
 mod busy;
+mod cancelling;
 mod carry;
 mod catalog;
 mod debts;
@@ -74,10 +75,11 @@ use crate::build::Workspace;
 use crate::hosts::Pool;
 use crate::model::release::Release;
 use crate::model::secret::Secrets;
+use crate::model::times::Times;
 use crate::model::world::World;
 use crate::model::writing::Writing;
 use crate::model::{Fault, Result};
-use crate::store::{HolderLock, Store};
+use crate::store::{HolderLock, Store, config};
 use look::Look;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
@@ -156,6 +158,10 @@ pub struct Inner {
     known: Mutex<Arc<Catalog>>,
     /// Whether it was lifted here that the fleet is read-only.
     lifted: Mutex<Writing>,
+    /// Dispatches whose cancel could not be written down yet.
+    cancels: Mutex<std::collections::BTreeSet<String>>,
+    /// In which zone times are shown here.
+    times: Mutex<Times>,
 }
 
 impl Deck {
@@ -207,8 +213,21 @@ impl Deck {
             kept_at: Mutex::default(),
             known: Mutex::default(),
             lifted: Mutex::new(Writing::ReadOnly),
+            times: Mutex::default(),
+            cancels: Mutex::default(),
         };
-        Ok(Deck(Arc::new(inner)))
+        let deck = Deck(Arc::new(inner));
+        deck.show_times(deck.home.config.times == config::Zone::Local);
+        Ok(deck)
+    }
+
+    /// Shows times in this machine's zone, or in UTC; answers with the zone's name.
+    pub fn show_times(&self, local: bool) -> String {
+        let times = if local { Times::of(jiff::tz::TimeZone::system()) } else { Times::default() };
+        let word = times.word(self.now_ms());
+        *locked(&self.times) = times;
+        self.refresh_soon();
+        word
     }
 
     /// Everything that operators wrote down.

@@ -4,12 +4,15 @@ use super::look::Target;
 use super::{Catalog, Deck};
 use crate::model::document::{self, Document, Item, Kind, Written};
 use crate::model::entity::{App, Balancer, Buildpack, Ingredient, Squad, Swarm};
-use crate::model::record::Audit;
+use crate::model::record::{Audit, Event};
 use crate::model::{Fault, Result};
 use crate::store::Version;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// How many events are read at once.
+const PAGE: i64 = 10_000;
 
 /// One version of an object, for lists; without its text, which may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +49,13 @@ pub struct AuditWanted {
 }
 
 impl AuditWanted {
+    /// Whether an event is one of them; its kind is its type, its place what it is about.
+    pub fn holds_event(&self, event: &Event) -> bool {
+        let what = format!("{} {}", event.what, event.result);
+        let (who, verb, object, why) = (event.who.clone(), event.kind.clone(), event.place.clone(), event.why.clone());
+        self.holds(&Audit { seq: event.seq, at_ms: event.at_ms, who, verb, object, run: event.run.clone(), result: what, why })
+    }
+
     /// Whether the line is one of them.
     pub fn holds(&self, line: &Audit) -> bool {
         let all = format!("{} {} {} {} {}", line.who, line.verb, line.object, line.result, line.why).to_lowercase();
@@ -158,18 +168,38 @@ impl Deck {
     pub async fn export_audit(&self, wanted: &AuditWanted, path: &Path) -> Result<usize> {
         let mut lines = self.audit(wanted, i64::MAX).await?;
         lines.reverse();
-        let cannot = |error: std::io::Error| {
-            Fault::bad(format!("{} cannot be written: {error}", path.display()))
-                .next("name a file that is not there yet, where you may write")
-        };
-        // It says who did what and why: for its owner's eyes.
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
-        for line in &lines {
-            writeln!(file, "{}", serde_json::to_string(line).unwrap_or_default()).map_err(cannot)?;
-        }
-        file.sync_all().map_err(cannot)?;
-        Ok(lines.len())
+        write_lines(path, &lines)
     }
+
+    /// Events after a number (0: all), oldest first.
+    pub async fn events(&self, wanted: &AuditWanted, after: i64) -> Result<Vec<Event>> {
+        let (mut cursor, mut found) = (after, Vec::new());
+        loop {
+            let page = self.store.events_after(cursor, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            cursor = last.seq;
+            found.extend(page.into_iter().filter(|event| wanted.holds_event(event)));
+        }
+    }
+
+    /// Writes events to a file that is not there yet, one JSON value a line, oldest first; answers with how many.
+    pub async fn export_events(&self, wanted: &AuditWanted, path: &Path) -> Result<usize> {
+        write_lines(path, &self.events(wanted, 0).await?)
+    }
+}
+
+/// Writes one JSON value a line to a file that is not there yet.
+fn write_lines<T: serde::Serialize>(path: &Path, lines: &[T]) -> Result<usize> {
+    let cannot = |error: std::io::Error| {
+        Fault::bad(format!("{} cannot be written: {error}", path.display())).next("name a file that is not there yet, where you may write")
+    };
+    // It says who did what and why: for its owner's eyes.
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(cannot)?;
+    for line in lines {
+        writeln!(file, "{}", serde_json::to_string(line).unwrap_or_default()).map_err(cannot)?;
+    }
+    file.sync_all().map_err(cannot)?;
+    Ok(lines.len())
 }
 
 /// Kind and name of an object that is known by its name.

@@ -103,6 +103,37 @@ async fn the_audit_is_exported_for_its_owner_and_habits_are_each_users_own() {
     assert_eq!(deck.look().lists.audit.len(), audit.len() + 1, "only what is new is read");
 }
 
+#[tokio::test]
+async fn events_are_asked_for_by_type_user_app_and_date_and_written_to_a_file_of_their_owner() {
+    let (dir, deck) = super::tests::deck().await;
+    let event = |seq: i64, kind: &str, who: &str, place: &str| crate::model::record::Event {
+        at_ms: seq * 1000,
+        kind: kind.into(),
+        who: who.into(),
+        place: place.into(),
+        what: format!("event {seq}"),
+        ..Default::default()
+    };
+    let all = [event(1, "swarm", "op1", "shop-prod-web@web"), event(2, "host", "", "web01"), event(3, "swarm", "op2", "mail-prod-web@web")];
+    deck.store.note(&all, None).await.unwrap();
+    let found =
+        async |wanted: AuditWanted| -> Vec<String> { deck.events(&wanted, 0).await.unwrap().into_iter().map(|event| event.what).collect() };
+    let any = AuditWanted::default;
+    assert_eq!(found(any()).await, ["event 1", "event 2", "event 3"]);
+    assert_eq!(found(AuditWanted { verb: "swarm".into(), ..any() }).await, ["event 1", "event 3"]);
+    assert_eq!(found(AuditWanted { who: "op2".into(), ..any() }).await, ["event 3"]);
+    assert_eq!(found(AuditWanted { app: "shop".into(), ..any() }).await, ["event 1"]);
+    assert_eq!(found(AuditWanted { text: vec!["web01".into()], ..any() }).await, ["event 2"]);
+    assert_eq!(found(AuditWanted { since_ms: 2000, until_ms: 3000, ..any() }).await, ["event 2"]);
+    assert_eq!(deck.events(&any(), 2).await.unwrap().len(), 1, "after a number");
+    let file = dir.path().join("events.jsonl");
+    assert_eq!(deck.export_events(&any(), &file).await.unwrap(), 3);
+    let lines = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(lines.lines().filter(|line| line.contains("\"what\":\"event")).count(), 3);
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(deck.export_events(&any(), &file).await.unwrap_err().exit_code(), 2, "never over a file that is there");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_deleted_keeps_its_history_and_is_written_down_again_as_it_was() {
     use crate::deck::undo::undoable;

@@ -28,7 +28,9 @@ impl Deck {
         let why = why.trim();
         match self.writing() {
             Writing::Always => return Ok("this fleet is not read-only".into()),
-            Writing::Never(why) => return Err(Fault::refused(format!("nothing can be written: {why}"))),
+            Writing::Never(why) => {
+                return Err(Fault::refused(format!("nothing can be written: {why}")).next("be the user who may write it"));
+            }
             Writing::Until { .. } | Writing::ReadOnly => {}
         }
         if why.is_empty() {

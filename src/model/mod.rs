@@ -20,6 +20,7 @@ pub mod secret;
 pub mod shown;
 pub mod stamped;
 pub mod stray;
+pub mod times;
 pub mod units;
 pub mod waiting;
 pub mod wave;

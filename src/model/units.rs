@@ -56,11 +56,10 @@ impl FromStr for Bytes {
     }
 }
 
-/// A time in the past as somebody writes it: `2h` (ago), `14:00` (the last one), `2026-11-20`, `2026-11-20T14:00`; UTC where no zone is
+/// A time in the past as somebody writes it: `2h` (ago), `14:00` (the last one), `2026-11-20`, `2026-11-20T14:00`; in `zone` where none is
 /// said. None when it is no time.
-pub fn moment(now_ms: i64, text: &str) -> Option<i64> {
-    let utc = jiff::tz::TimeZone::UTC;
-    let at = |time: jiff::civil::DateTime| utc.to_timestamp(time).ok().map(|at| at.as_millisecond());
+pub fn moment(now_ms: i64, text: &str, zone: &jiff::tz::TimeZone) -> Option<i64> {
+    let at = |time: jiff::civil::DateTime| zone.to_timestamp(time).ok().map(|at| at.as_millisecond());
     if let Ok(ago) = humantime::parse_duration(text) {
         return i64::try_from(ago.as_millis()).ok().map(|ago| now_ms.saturating_sub(ago));
     }
@@ -68,7 +67,7 @@ pub fn moment(now_ms: i64, text: &str) -> Option<i64> {
         return Some(stamp.as_millisecond());
     }
     if let Ok(clock) = text.parse::<jiff::civil::Time>() {
-        let today = jiff::Timestamp::from_millisecond(now_ms).ok()?.to_zoned(utc.clone()).date();
+        let today = jiff::Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone.clone()).date();
         let first = at(today.to_datetime(clock))?;
         return if first <= now_ms { Some(first) } else { at(today.yesterday().ok()?.to_datetime(clock)) };
     }
@@ -196,12 +195,12 @@ mod tests {
     #[test]
     fn moments() {
         let now = 1_795_226_551_000; // 2026-11-21 02:02:31 UTC
-        assert_eq!(moment(now, "2h"), Some(now - 7_200_000));
-        assert_eq!(moment(now, "02:00"), Some(now - 151_000));
-        assert_eq!(moment(now, "03:00"), Some(now + 3_449_000 - 86_400_000), "yesterday's");
-        assert_eq!(moment(now, "2026-11-21"), Some(now - 7_351_000));
-        assert_eq!(moment(now, "2026-11-21T02:02:31Z"), Some(now));
-        assert_eq!(moment(now, "2026-11-21T02:02:31"), Some(now));
-        assert_eq!(moment(now, "soon"), None);
+        assert_eq!(moment(now, "2h", &jiff::tz::TimeZone::UTC), Some(now - 7_200_000));
+        assert_eq!(moment(now, "02:00", &jiff::tz::TimeZone::UTC), Some(now - 151_000));
+        assert_eq!(moment(now, "03:00", &jiff::tz::TimeZone::UTC), Some(now + 3_449_000 - 86_400_000), "yesterday's");
+        assert_eq!(moment(now, "2026-11-21", &jiff::tz::TimeZone::UTC), Some(now - 7_351_000));
+        assert_eq!(moment(now, "2026-11-21T02:02:31Z", &jiff::tz::TimeZone::UTC), Some(now));
+        assert_eq!(moment(now, "2026-11-21T02:02:31", &jiff::tz::TimeZone::UTC), Some(now));
+        assert_eq!(moment(now, "soon", &jiff::tz::TimeZone::UTC), None);
     }
 }

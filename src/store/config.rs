@@ -25,12 +25,23 @@ pub struct Config {
     pub secret_keys: Option<String>,
     /// How long a buildpack may take; an hour when nothing is said.
     pub build_limit: Option<Span>,
+    /// In which zone the console shows times: utc, or local (this machine's).
+    pub times: Zone,
     /// A theme's name: dark, light, mono, or a file in the user's themes.
     pub theme: Option<String>,
     /// A program and its arguments that is told, as JSON on its standard input, of what went wrong or ended.
     pub on_event: Vec<String>,
     /// Where a home is kept; only read from /etc/swarmdeck/config.yaml.
     pub home: Option<String>,
+}
+
+/// In which zone times are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Zone {
+    #[default]
+    Utc,
+    Local,
 }
 
 /// How ssh is configured.

@@ -265,8 +265,14 @@ fn failed(what: &str, error: &sqlx::Error) -> Fault {
     };
     Fault::failed(format!("{what}: {why}"))
 }
+/// How a fault begins that nothing was written for.
+const UNWRITTEN: &str = "the store cannot be written";
+/// Whether nothing could be written: a full disk, a server that is gone. It may go another time.
+pub fn is_unwritten(fault: &Fault) -> bool {
+    fault.what.starts_with(UNWRITTEN)
+}
 fn written(error: sqlx::Error) -> Fault {
-    failed("the store cannot be written", &error).next("check its disk space and that it runs; nothing was changed")
+    failed(UNWRITTEN, &error).next("check its disk space and that it runs; nothing was changed")
 }
 fn read(error: sqlx::Error) -> Fault {
     failed("the store cannot be read", &error).next("check that it runs")

@@ -4,7 +4,7 @@ mod gallery;
 
 pub use gallery::svg;
 
-use super::keys::{BINDINGS, Where};
+use super::keys::{BINDINGS, Keymap, Where};
 use super::theme;
 use super::view::help_lines;
 use crate::deck::verbs::VERBS;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 /// The keymap as the help shows it.
 pub fn keys() -> String {
-    help_lines().into_iter().map(|(_, line)| line + "\n").collect()
+    help_lines(&Keymap::default()).into_iter().map(|(_, line)| line + "\n").collect()
 }
 
 /// The keymap and the verbs as tables in Markdown.

@@ -1,6 +1,8 @@
 //! The `/` filter: words that must all hold; `text`, `!x`, `~x` (fuzzy), `state:fatal`, `host:web*`, `since:2h`.
 
+use crate::model::times::Times;
 use crate::model::units::moment;
+use jiff::tz::TimeZone;
 
 /// What a filter may ask about a row, beside its text.
 #[derive(Debug, Clone, Default)]
@@ -99,12 +101,12 @@ pub struct Filter {
 
 impl Filter {
     /// Reads what was written; what is not finished yet asks nothing.
-    pub fn new(written: &str, now_ms: i64) -> Filter {
+    pub fn new(written: &str, now_ms: i64, times: &Times) -> Filter {
         let words = written
             .split_whitespace()
             .filter_map(|word| {
                 let (not, word) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
-                read(&word.to_lowercase(), now_ms).map(|word| (not, word))
+                read(&word.to_lowercase(), now_ms, times.zone()).map(|word| (not, word))
             })
             .collect();
         Filter { words, small: String::new() }
@@ -156,6 +158,8 @@ impl Filter {
                 Word::Field(Field::App, app) => wanted.app.clone_from(app),
                 Word::Since(at) => wanted.since_ms = *at,
                 Word::Until(at) => wanted.until_ms = *at,
+                // What it is about is among the words of a line.
+                Word::Field(Field::Host | Field::Swarm, name) => wanted.text.push(name.trim_matches('*').to_string()),
                 Word::Field(..) | Word::Fuzzy(_) => {}
             }
         }
@@ -178,7 +182,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn read(word: &str, now_ms: i64) -> Option<Word> {
+fn read(word: &str, now_ms: i64, zone: &TimeZone) -> Option<Word> {
     if let Some(rest) = word.strip_prefix('~') {
         return (!rest.is_empty()).then(|| Word::Fuzzy(rest.to_string()));
     }
@@ -187,8 +191,8 @@ fn read(word: &str, now_ms: i64) -> Option<Word> {
             return (!value.is_empty()).then(|| Word::Field(*field, value.to_string()));
         }
         match name {
-            "since" => return moment(now_ms, value).or_else(|| moment(now_ms, &value.to_uppercase())).map(Word::Since),
-            "until" => return moment(now_ms, value).or_else(|| moment(now_ms, &value.to_uppercase())).map(Word::Until),
+            "since" => return moment(now_ms, value, zone).or_else(|| moment(now_ms, &value.to_uppercase(), zone)).map(Word::Since),
+            "until" => return moment(now_ms, value, zone).or_else(|| moment(now_ms, &value.to_uppercase(), zone)).map(Word::Until),
             _ => {}
         }
     }
@@ -261,13 +265,13 @@ mod tests {
             ("~zzz", false),
             ("state: ! ~", true),
         ] {
-            assert_eq!(Filter::new(written, 1_100_000).keeps(&facts), kept, "{written}");
+            assert_eq!(Filter::new(written, 1_100_000, &Times::default()).keeps(&facts), kept, "{written}");
         }
     }
 
     #[test]
     fn the_audit_is_asked_for_what_the_filter_says() {
-        let wanted = Filter::new("type:edit user:op1 app:shop since:10m OPS-880 !x state:y", 1_000_000).wanted();
+        let wanted = Filter::new("type:edit user:op1 app:shop since:10m OPS-880 !x state:y", 1_000_000, &Times::default()).wanted();
         assert_eq!((wanted.verb.as_str(), wanted.who.as_str(), wanted.app.as_str()), ("edit", "op1", "shop"));
         assert_eq!((wanted.since_ms, wanted.until_ms, wanted.text), (400_000, 0, vec!["ops-880".to_string()]));
     }

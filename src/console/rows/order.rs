@@ -43,7 +43,7 @@ fn listed(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
     if plain && pane.sort == Sort::Trouble && pane.kind == Kind::Swarms {
         return (swarms(look, all), total);
     }
-    let mut filter = Filter::new(&pane.filter, now_ms);
+    let mut filter = Filter::new(&pane.filter, now_ms, &look.times);
     let needs_text = filter.needs_text();
     let mut rows: Vec<(Key, RowId)> = all
         .into_iter()

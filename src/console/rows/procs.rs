@@ -97,7 +97,7 @@ impl Prepared {
 
     /// Which of them a pane shows.
     fn shown(&self, look: &Look, now_ms: i64, pane: &Pane) -> Order {
-        let mut filter = Filter::new(&pane.filter, now_ms);
+        let mut filter = Filter::new(&pane.filter, now_ms, &look.times);
         if filter.is_empty() && !pane.trouble_only {
             return Order::whole(Arc::clone(&self.ids));
         }
@@ -356,7 +356,7 @@ mod tests {
                             .filter(|(target, _)| {
                                 let Target::Proc(host, name) = target else { panic!("{target:?}") };
                                 let proc = find::proc(&look, host, name).unwrap();
-                                passes(&look, &known, proc, &mut Filter::new(filter, NOW), trouble_only)
+                                passes(&look, &known, proc, &mut Filter::new(filter, NOW, &look.times), trouble_only)
                             })
                             .map(|(target, _)| format!("{target:?}"))
                             .collect();

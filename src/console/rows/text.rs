@@ -47,20 +47,6 @@ pub fn bytes(amount: u64) -> String {
     if value < 10.0 && unit != "K" && unit != "M" { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
 }
 
-/// The time of day in UTC: `14:02:31`.
-pub fn clock(ms: i64) -> String {
-    let seconds = ms.div_euclid(1000).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
-/// Day and time in UTC: `2026-11-21 14:02:31`; `-` for never.
-pub fn date(ms: i64) -> String {
-    if ms <= 0 {
-        return "-".into();
-    }
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| "-".into(), |at| at.strftime("%F %T").to_string())
-}
-
 /// A number with its thousands apart: `1,204`.
 pub fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -91,7 +77,6 @@ mod tests {
         assert_eq!(ages, ["<1m", "<1m", "3m", "1h", "1d", "9d"]);
         assert_eq!([span(18_400), span(112_000), span(11_040_000)], ["18s", "1m52s", "3h04m"]);
         assert_eq!([bytes(0), bytes(900), bytes(41 << 20), bytes(2_254_857_830), bytes(1 << 40)], ["0", "900 B", "41 M", "2.1 G", "1.0 T"]);
-        assert_eq!([clock(50_551_000), count(1204), count(7), count(1_000_000)], ["14:02:31", "1,204", "7", "1,000,000"]);
-        assert_eq!(date(1_795_225_365_000), "2026-11-21 01:42:45");
+        assert_eq!([count(1204), count(7), count(1_000_000)], ["1,204", "7", "1,000,000"]);
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The rows that are not folded away, and how many procs there are.
 pub fn order(look: &Look, now_ms: i64, pane: &Pane) -> (Vec<RowId>, usize) {
     let names = procs::Names::new(look);
-    let mut filter = Filter::new(&pane.filter, now_ms);
+    let mut filter = Filter::new(&pane.filter, now_ms, &look.times);
     let plain = pane.is_plain();
     let mut rows = Vec::new();
     for (app, mut swarms) in apps(look) {

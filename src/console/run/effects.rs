@@ -168,8 +168,12 @@ impl Runner {
                     }
                 });
             }
+            Effect::Times { local } => {
+                self.task(None, async move { Msg::Said(Ok(format!("times are shown in {}", port.show_times(local)))) });
+            }
             Effect::Writing { for_ms: 0, .. } => self.task(None, async move { Msg::Said(port.read_only_again().await) }),
             Effect::Writing { for_ms, why } => self.task(None, async move { Msg::Said(port.lift_read_only(for_ms, &why).await) }),
+            Effect::ExportEvents { wanted, path } => self.task(None, async move { Msg::Said(port.export_events(&wanted, &path).await) }),
             // Those that answer with one line.
             effect @ (Effect::Hold { .. }
             | Effect::Lift { .. }

@@ -54,12 +54,13 @@ pub struct Face {
 }
 
 impl Face {
-    /// Takes the terminal; `remote` when the keyboard is behind a link that splits what is typed.
+    /// Takes the terminal; `remote` when the keyboard is behind a link that splits what is typed, `titles` when its window can be
+    /// given a title.
     ///
     /// # Errors
     /// There is no terminal.
-    pub fn enter(remote: bool) -> Result<Face> {
-        let guard = Guard::enter()?;
+    pub fn enter(remote: bool, titles: bool) -> Result<Face> {
+        let guard = Guard::enter(titles)?;
         Ok(Face {
             guard,
             out: term::screen(),

@@ -185,8 +185,9 @@ pub enum PaletteGo {
     DashOpen(String),
     DashFirst(String),
     DashForget(String),
-    /// The audit lines that the filter of the list wants, to this file.
+    /// The audit lines that the filter of the list wants, to this file; or the events.
     ExportAudit(String),
+    ExportEvents(String),
     /// The text of an incident, by the dispatch's id.
     Report(String),
     /// The versions of an object, also of one that is gone.
@@ -195,6 +196,8 @@ pub enum PaletteGo {
     New(crate::model::document::Kind),
     /// Lifts that the fleet is read-only, for so long (ms; 0: looks only again), with a reason.
     Write(i64, String),
+    /// Shows times in this machine's zone, or in UTC.
+    Times(bool),
     /// Takes the mouse, or gives it back.
     Mouse,
     Refresh,

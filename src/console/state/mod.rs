@@ -17,6 +17,7 @@ pub use order::Order;
 pub use pane::{Kind, NOWHERE, Pane, RowId, Scope, Slot, Sort, Tab};
 pub use place::{Peek, Place, Travel};
 
+use crate::console::keys::{Action, Keymap, Where};
 use crate::deck::habits::Habits;
 use crate::deck::look::{Look, Target};
 use crate::model::protect::Protected;
@@ -46,6 +47,13 @@ pub struct Toast {
     pub text: String,
     pub error: bool,
     pub until_ms: i64,
+}
+
+/// A screen that nobody asked for just now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Came {
+    /// When its frame was written; none before.
+    pub painted_ms: Option<i64>,
 }
 
 /// Everything that the view draws from.
@@ -84,6 +92,10 @@ pub struct State {
     pub history_ticket: u64,
     /// The text of the report that was asked for last, and of what.
     pub report: Option<(Target, Vec<String>)>,
+    /// What each key means.
+    pub keys: Arc<Keymap>,
+    /// A screen that came by itself: it hears nothing that was typed before it was seen.
+    pub came: Option<Came>,
     /// Whether the mouse is ours; off, the terminal selects with it.
     pub mouse: bool,
 }
@@ -117,6 +129,8 @@ impl State {
             peek: Peek::default(),
             history_ticket: 0,
             report: None,
+            keys: Arc::default(),
+            came: None,
             mouse: false,
         }
     }
@@ -179,6 +193,21 @@ impl State {
                 target => target.cloned().unwrap_or(Target::Nothing),
             },
         }
+    }
+
+    /// Where keys are looked up, the innermost place first.
+    pub fn places(&self) -> &'static [Where] {
+        match self.layers.last() {
+            Some(Layer::Confirm(_)) => &[Where::Confirm, Where::Base],
+            Some(Layer::Plan(_)) => &[Where::Plan, Where::Base],
+            Some(Layer::Log(_)) => &[Where::Log, Where::Table, Where::Base],
+            _ => &[Where::Table, Where::Base],
+        }
+    }
+
+    /// The key of an action where the operator is.
+    pub fn key_of(&self, action: Action) -> &str {
+        self.keys.key_of(self.places(), action)
     }
 
     /// Whether anything may be changed from here now.

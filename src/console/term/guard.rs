@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-static STATE: Mutex<State> = Mutex::new(State { entered: false, before: None, mouse: false, owed: None });
+static STATE: Mutex<State> = Mutex::new(State { entered: false, before: None, mouse: false, title: None, owed: None });
 /// Rung when the terminal was restored, by whomever.
 static LEFT: Notify = Notify::const_new();
 static HOOK: Once = Once::new();
@@ -21,6 +21,8 @@ struct State {
     before: Option<Termios>,
     /// Whether the mouse is ours while we are in.
     mouse: bool,
+    /// What the window is called while we are in; none where the terminal does not know of titles.
+    title: Option<String>,
     /// How long answers of the terminal may still take that nobody else should get.
     owed: Option<Duration>,
 }
@@ -33,6 +35,9 @@ fn state() -> MutexGuard<'static, State> {
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[2J";
 /// What a child that was killed may have left: cursor and keypad keys, mouse, focus, wrap, insert mode, letters, region, modified keys.
 const CLEAN: &[u8] = b"\x1b[?1l\x1b>\x1b[?1000;1002;1003;1004;1006l\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[r\x1b[>4m\x1b[0 q";
+/// Keeps the window's title, and brings it back.
+const PUSH_TITLE: &[u8] = b"\x1b[22;2t";
+const POP_TITLE: &[u8] = b"\x1b[23;2t";
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
 /// End a synchronized update, the whole screen as region, plain style, no mouse, no paste brackets, cursor, the screen from before.
@@ -43,11 +48,11 @@ const LEAVE: &[u8] = b"\x1b[?2026l\x1b[r\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?2004l
 pub struct Guard(());
 
 impl Guard {
-    /// Enters; a panic anywhere restores the terminal before it is printed.
+    /// Enters, with the window's title as ours where the terminal has `titles`; a panic anywhere restores the terminal before it is printed.
     ///
     /// # Errors
     /// There is no terminal.
-    pub fn enter() -> Result<Guard> {
+    pub fn enter(titles: bool) -> Result<Guard> {
         if !std::io::stdout().is_terminal() {
             return Err(std::io::Error::other("standard output is no terminal"));
         }
@@ -59,6 +64,7 @@ impl Guard {
                 before(panic);
             }));
         });
+        state().title = titles.then(String::new);
         let guard = Guard(());
         guard.resume(true)?;
         Ok(guard)
@@ -87,6 +93,10 @@ impl Guard {
             bytes.extend_from_slice(ENTER);
             if state.mouse {
                 bytes.extend_from_slice(MOUSE_ON);
+            }
+            if let Some(title) = &state.title {
+                bytes.extend_from_slice(PUSH_TITLE);
+                bytes.extend(titled(title));
             }
         }
         write_now(&bytes)
@@ -126,6 +136,18 @@ impl Guard {
         state().owed = owed;
     }
 
+    /// Calls the window so, where that is known to work and it is not called so already. The text has no control characters.
+    pub fn title(&self, text: &str) {
+        let mut state = state();
+        let entered = state.entered;
+        if let Some(title) = state.title.as_mut().filter(|title| *title != text) {
+            *title = text.to_string();
+            if entered {
+                screen().send(titled(text));
+            }
+        }
+    }
+
     /// Takes the mouse from the terminal, or gives it back.
     pub fn mouse(&self, ours: bool) {
         let mut state = state();
@@ -151,7 +173,8 @@ fn restore() {
             return;
         }
         // Under the lock: no frame comes after it.
-        screen().send(LEAVE.to_vec());
+        let titles = state.title.is_some();
+        screen().send([if titles { POP_TITLE } else { &[] }, LEAVE].concat());
         (state.before.clone(), state.owed.take())
     };
     LEFT.notify_waiters();
@@ -163,6 +186,12 @@ fn restore() {
     if let (Some(before), Ok(terminal)) = (before, keyboard::terminal()) {
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &before);
     }
+}
+
+/// The sequence that gives the window a title; control characters in it would be the terminal's to obey.
+fn titled(text: &str) -> Vec<u8> {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    format!("\x1b]2;{text}\x1b\\").into_bytes()
 }
 
 /// Takes the answer that is on its way, so that it is not typed to whoever comes next.

@@ -18,6 +18,12 @@ pub use writer::screen;
 
 use base64::Engine;
 
+/// Whether a terminal knows of window titles, by its `TERM`: the Linux console and old terminals show them as text.
+pub fn has_titles(term: Option<&str>) -> bool {
+    let term = term.unwrap_or_default();
+    !term.is_empty() && !["linux", "dumb", "vt", "ansi", "cons", "sun", "wsvt"].iter().any(|old| term.starts_with(old))
+}
+
 /// The bytes that put text on the operator's clipboard (OSC 52), through tmux too.
 pub fn copy(text: &str, in_tmux: bool) -> Vec<u8> {
     let encoded = base64::engine::general_purpose::STANDARD.encode(text);

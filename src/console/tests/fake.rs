@@ -91,6 +91,9 @@ impl Port for Fake {
     async fn lift_read_only(&self, _: i64, _: &str) -> Said {
         Ok("lifted".into())
     }
+    fn show_times(&self, _: bool) -> String {
+        "UTC".into()
+    }
     async fn read_only_again(&self) -> Said {
         Ok("looks only".into())
     }
@@ -164,6 +167,9 @@ impl Port for Fake {
     fn attend(&self, _: &str) {}
     async fn keep_habits(&self, _: &Habits) -> Result<()> {
         Ok(())
+    }
+    async fn export_events(&self, _: &AuditWanted, _: &str) -> Said {
+        Ok("exported".into())
     }
     async fn export_audit(&self, _: &AuditWanted, path: &str) -> Said {
         Ok(path.into())

@@ -69,6 +69,10 @@ fn a_question_about_what_is_protected_wants_its_name_and_no_y() {
     assert_eq!(question(&state).focus, 1, "the whole name goes to the button");
     let effects = press(&mut state, "enter");
     assert!(matches!(&effects[..], [Effect::Proc { verb: "stop", .. }]), "{effects:?}");
+    press(&mut state, "d");
+    let shown = frame(&state, Depth::True).0;
+    assert!(shown.contains("swarm shop-eu-web is protected: its name is asked for"), "{shown}");
+    press(&mut state, "esc");
     // What is not protected goes by y, and esc always leaves.
     press(&mut state, "esc g g j j enter . k");
     assert!(question(&state).protected.is_none());
@@ -162,6 +166,7 @@ fn a_read_only_fleet_bars_every_change_until_it_is_lifted_and_again_after() {
         press(&mut state, "^s ^x ^o").iter().all(|effect| !matches!(effect, Effect::SaveEditor { .. } | Effect::ExternalEditor { .. }))
     );
     assert!(frame(&state, Depth::True).0.lines().next().is_some_and(|line| line.contains("READ-ONLY")));
+    assert!(frame(&state, Depth::True).0.contains("READ-ONLY: this fleet is looked at"));
     press(&mut state, "esc");
 
     assert_eq!(command(&mut state, "write 15m OPS-880 hot fix"), [Effect::Writing { for_ms: 900_000, why: "OPS-880 hot fix".into() }]);
@@ -169,12 +174,12 @@ fn a_read_only_fleet_bars_every_change_until_it_is_lifted_and_again_after() {
     let until_ms = state.now_ms + 15 * 60_000;
     with(&mut state, |look| look.writing = Writing::Until { until_ms, why: "OPS-880".into() });
     let head = |state: &State| frame(state, Depth::True).0.lines().next().unwrap_or_default().to_string();
-    assert!(head(&state).contains("WRITE 15m left"), "{}", head(&state));
+    assert!(head(&state).contains("WRITE 15m"), "{}", head(&state));
     press(&mut state, "4 . k");
     assert_eq!(question(&state).title, "Stop this proc?");
     press(&mut state, "esc");
     update(&mut state, Msg::Tick { now_ms: until_ms - 5_000 });
-    assert!(head(&state).contains("WRITE 1m left"));
+    assert!(head(&state).contains("WRITE 1m"));
     // It falls back by itself, also under an open question.
     press(&mut state, "4 . k");
     update(&mut state, Msg::Tick { now_ms: until_ms });

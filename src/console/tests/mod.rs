@@ -7,6 +7,7 @@ mod forms;
 pub mod frames;
 mod guard;
 mod logs;
+mod own;
 mod random;
 mod readme;
 mod seeing;

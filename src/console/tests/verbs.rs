@@ -235,7 +235,7 @@ fn whatever_the_command_line_changes_is_a_verb_of_the_registry() {
 
 #[test]
 fn the_help_lists_every_verb_with_its_danger_and_its_command() {
-    let lines: Vec<String> = overlay::help_lines().into_iter().map(|(_, line)| line).collect();
+    let lines: Vec<String> = overlay::help_lines(&Default::default()).into_iter().map(|(_, line)| line).collect();
     for verb in VERBS {
         let listed = lines
             .iter()

@@ -2,7 +2,7 @@
 
 use crate::console::effect::Effect;
 use crate::console::msg::Msg;
-use crate::console::state::{Field, Kind, Layer, Pane, PlanFocus, Scope, State};
+use crate::console::state::{Came, Field, Kind, Layer, Pane, PlanFocus, Scope, State};
 use crate::deck::look::Target;
 use crate::model::{FaultKind, Result};
 
@@ -61,8 +61,13 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::StraysPlanned { plans: Err(fault), .. } => state.say(fault.line(), true),
         Msg::Executed(Ok(id)) => {
             state.layers.retain(|layer| !matches!(layer, Layer::Plan(plan) if plan.sent));
+            if is_busy(state) {
+                state.say("it is under way: 6 shows it", false);
+                return Vec::new();
+            }
             let pane = Box::new(Pane::new(Kind::Places, Scope::Run(id.clone())));
             state.layers.push(Layer::Dispatch { id, pane });
+            state.came = Some(Came::default());
         }
         Msg::Executed(Err(fault)) if fault.kind == FaultKind::Busy => super::holding::busy(state, &fault),
         Msg::Freed { ticket, moved } => return super::holding::freed(state, ticket, moved),
@@ -83,7 +88,11 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
             }
             state.say(fault.line(), true);
         }
-        Msg::BuildStarted(Ok(id)) => return super::goto::logs(state, &Target::Build(id)),
+        Msg::BuildStarted(Ok(_)) if is_busy(state) => state.say("it is being built: 5 shows it", false),
+        Msg::BuildStarted(Ok(id)) => {
+            state.came = Some(Came::default());
+            return super::goto::logs(state, &Target::Build(id));
+        }
         Msg::PoolPlanned(Ok(plan)) => super::pools::show(state, plan),
         Msg::PoolPlanned(Err(fault)) => state.say(fault.line(), true),
         Msg::Said(result) => told(state, result),
@@ -117,6 +126,11 @@ pub fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// Whether the operator writes or answers something: no screen comes over that by itself.
+fn is_busy(state: &State) -> bool {
+    state.layers.last().is_some_and(|layer| !layer.is_screen() || matches!(layer, Layer::Editor(_) | Layer::Plan(_)))
 }
 
 fn log_of(state: &mut State, ticket: u64) -> Option<&mut crate::console::state::LogLayer> {

@@ -4,7 +4,7 @@
 use super::verbs::{button, confirm};
 use super::{holding, waves, writing};
 use crate::console::effect::Effect;
-use crate::console::keys::{Action, key_of};
+use crate::console::keys::Action;
 use crate::console::rows::find;
 use crate::console::state::{Confirm, Layer, Range, Sheet, State, on_of};
 use crate::deck::StrayPlan;
@@ -25,7 +25,7 @@ pub fn marked(state: &State, verb: &Verb, target: &Target) -> Option<Vec<Target>
 /// Begins a verb on several rows: one plan or one question for all of them.
 pub fn begin(state: &mut State, verb: &'static Verb, targets: Vec<Target>) -> Vec<Effect> {
     if !verb.many {
-        let clear = key_of(Action::ClearMarks);
+        let clear = state.key_of(Action::ClearMarks).to_string();
         state.say(format!("{} is done to one at a time; {} are marked, {clear} clears the marks", verb.id, targets.len()), true);
         return Vec::new();
     }

@@ -43,6 +43,10 @@ fn press(state: &mut State, number: usize) -> Vec<Effect> {
         state.say(text, true);
         return Vec::new();
     }
+    if confirm.protected.is_some() {
+        // What was wrong with the name is over.
+        state.toast = None;
+    }
     // It may have fallen back while this was open.
     if button.acts() && verbs::is_read_only(state) {
         return Vec::new();

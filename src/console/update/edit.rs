@@ -73,7 +73,13 @@ fn effects(state: &mut State, acts: Vec<EditorAct>) -> Vec<Effect> {
     for act in acts {
         match act {
             EditorAct::Draft(_) | EditorAct::DropDraft if !keeps_drafts(state) => {}
-            EditorAct::Save { .. } | EditorAct::External { .. } if verbs::is_read_only(state) => {}
+            EditorAct::Save { .. } | EditorAct::External { .. } if verbs::is_read_only(state) => {
+                // The editor fills the screen: it says it itself.
+                let refusal = state.look.writing.refusal(state.now_ms);
+                if let (Some(open), Some(fault)) = (editor(state), refusal) {
+                    open.not_saved(&fault, false);
+                }
+            }
             EditorAct::Draft(draft) => effects.push(Effect::SaveDraft { target: target.clone(), draft: Some(draft) }),
             EditorAct::DropDraft => effects.push(Effect::SaveDraft { target: target.clone(), draft: None }),
             EditorAct::Try { text, rev } => effects.push(Effect::TrySave { target: target.clone(), text, rev }),

@@ -3,7 +3,6 @@
 use super::{base, goto};
 use crate::console::effect::Effect;
 use crate::console::keys::Action;
-use crate::console::rows::text::date;
 use crate::console::state::{Ask, Asks, Field, Layer, LogLayer, LogSource, Pattern, SINCE, State};
 use crate::console::view::layout;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -42,7 +41,7 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Save => {
             let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
             let name: String = log.title.chars().take(60).map(plain).collect();
-            let when: String = date(now_ms).chars().filter(char::is_ascii_digit).collect();
+            let when: String = state.look.times.date(now_ms).chars().filter(char::is_ascii_digit).collect();
             let field = Field::new(&format!("{}-{when}.log", name.trim_matches('-')));
             let (asks, title) = (Asks::SaveLog(log.ticket), "Save the lines that are shown to a new file".to_string());
             state.layers.push(Layer::Ask(Box::new(Ask { title, asks, fields: vec![("file", field)], focus: 0 })));

@@ -30,7 +30,7 @@ mod waves;
 mod writing;
 
 use super::effect::Effect;
-use super::keys::{Action, Pressed, Where, action};
+use super::keys::{Action, Pressed};
 use super::msg::Msg;
 use super::state::{Field, HostQuestion, Layer, Place, PlanFocus, SENT, State, Travel};
 use crate::deck::look::{Draft, EditTarget, Target};
@@ -159,6 +159,9 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     if matches!(state.layers.last(), Some(Layer::Leaving { .. })) {
         return Vec::new();
     }
+    if !drawn::is_heard(state) {
+        return Vec::new();
+    }
     let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
     if matches!(state.layers.last(), Some(Layer::Editor(_))) {
         return edit::key(state, key);
@@ -195,16 +198,11 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         Some(Layer::Log(log)) if log.finding => return log::find_key(state, key),
         _ => {}
     }
-    let places: &[Where] = match state.layers.last() {
-        Some(Layer::Confirm(_)) => &[Where::Confirm, Where::Base],
-        Some(Layer::Plan(_)) => &[Where::Plan, Where::Base],
-        Some(Layer::Log(_)) => &[Where::Log, Where::Table, Where::Base],
-        _ => &[Where::Table, Where::Base],
-    };
+    let places = state.places();
     let pending = state.pending.take();
-    let pressed = match action(places, pending, key) {
+    let pressed = match state.keys.action(places, pending, key) {
         // The chord came to nothing: the key counts by itself.
-        Pressed::Nothing if pending.is_some() => action(places, None, key),
+        Pressed::Nothing if pending.is_some() => state.keys.action(places, None, key),
         pressed => pressed,
     };
     let act = match pressed {

@@ -2,11 +2,12 @@
 
 use super::{goto, leaving, travel, verbs, views};
 use crate::console::effect::Effect;
-use crate::console::keys::{Action, key_of};
+use crate::console::keys::Action;
 use crate::console::rows::{Filter, find};
 use crate::console::state::{Kind, Layer, Palette, PaletteGo, PaletteItem, State, Tab, TextKind, verbs_on};
 use crate::console::theme;
 use crate::deck::look::{DispatchRequest, EditTarget, Target};
+use crate::deck::past::AuditWanted;
 use crate::deck::verbs::{On, VERBS};
 use crate::model::document;
 use crate::model::units::Span;
@@ -71,10 +72,8 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
         PaletteGo::DashOpen(name) => views::open(state, &name),
         PaletteGo::DashFirst(name) => views::first(state, &name),
         PaletteGo::DashForget(name) => views::forget(state, &name),
-        PaletteGo::ExportAudit(path) => {
-            let filter = state.pane().filter(|pane| pane.kind == Kind::Audit).map(|pane| pane.filter.clone()).unwrap_or_default();
-            vec![Effect::ExportAudit { wanted: Filter::new(&filter, state.now_ms).wanted(), path }]
-        }
+        PaletteGo::ExportAudit(path) => vec![Effect::ExportAudit { wanted: wanted(state, Kind::Audit), path }],
+        PaletteGo::ExportEvents(path) => vec![Effect::ExportEvents { wanted: wanted(state, Kind::Events), path }],
         PaletteGo::Report(dispatch) => {
             state.report = None;
             let target = Target::Dispatch(dispatch.clone());
@@ -88,6 +87,7 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             Vec::new()
         }
         PaletteGo::Quit => leaving::leave(state),
+        PaletteGo::Times(local) => vec![Effect::Times { local }],
         PaletteGo::Write(for_ms, why) => vec![Effect::Writing { for_ms, why }],
         PaletteGo::Mouse => {
             state.mouse = !state.mouse;
@@ -100,6 +100,12 @@ fn run(state: &mut State, go: PaletteGo) -> Vec<Effect> {
             vec![Effect::Mouse(state.mouse)]
         }
     }
+}
+
+/// What the filter of the list of a kind asks for, where that list is open.
+fn wanted(state: &State, kind: Kind) -> AuditWanted {
+    let filter = state.pane().filter(|pane| pane.kind == kind).map(|pane| pane.filter.clone()).unwrap_or_default();
+    Filter::new(&filter, state.now_ms, &state.look.times).wanted()
 }
 
 /// Finds what the written text means, best first.
@@ -139,7 +145,7 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
     };
     let item = |text: String, note: &str, go: PaletteGo| Some(PaletteItem { text, note: note.into(), go });
     match words.as_slice() {
-        ["q"] => item("quit".into(), key_of(Action::Leave), PaletteGo::Quit),
+        ["q"] => item("quit".into(), state.key_of(Action::Leave), PaletteGo::Quit),
         ["apply", _, ..] => {
             let path = text.trim_start().strip_prefix("apply")?.trim();
             item(format!("apply {path}"), "asks", PaletteGo::Apply(path.into()))
@@ -162,6 +168,10 @@ fn line(state: &State, text: &str) -> Option<PaletteItem> {
         ["audit", "export", _, ..] => {
             let path = text.trim_start().strip_prefix("audit")?.trim_start().strip_prefix("export")?.trim();
             item(format!("audit export {path}: what the filter of the audit shows"), "", PaletteGo::ExportAudit(path.into()))
+        }
+        ["events", "export", _, ..] => {
+            let path = text.trim_start().strip_prefix("events")?.trim_start().strip_prefix("export")?.trim();
+            item(format!("events export {path}: what the filter of the events shows"), "", PaletteGo::ExportEvents(path.into()))
         }
         [list, ..] if let Some(kind) = listed(list) => {
             let words = text.trim_start().strip_prefix(list)?.trim();
@@ -229,9 +239,11 @@ fn everything<'a>(state: &'a State, pointed: &'a Target) -> impl Iterator<Item =
         ("mouse: a click selects, or the terminal's own again", PaletteGo::Mouse, Action::Palette),
         ("refresh: observe every host now", PaletteGo::Refresh, Action::Refresh),
         ("quit", PaletteGo::Quit, Action::Leave),
+        ("utc: times in UTC", PaletteGo::Times(false), Action::Palette),
+        ("local: times in this machine's zone", PaletteGo::Times(true), Action::Palette),
         ("write 15m WHY: lifts that this fleet is read-only, for so long", PaletteGo::Write(15 * 60_000, String::new()), Action::Palette),
     ];
-    let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: key_of(action).into(), go });
+    let fixed = fixed.into_iter().map(|(text, go, action)| PaletteItem { text: text.into(), note: state.key_of(action).into(), go });
     let fleet = VERBS.iter().filter(|verb| verb.on == On::Fleet).map(|verb| PaletteItem {
         text: if matches!(verb.id, "hold" | "lift") { format!("{} the fleet", verb.id) } else { verb.title.into() },
         note: verb.typed(),

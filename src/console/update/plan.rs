@@ -59,6 +59,8 @@ fn send(state: &mut State) -> Vec<Effect> {
         let named = is_named(state);
         if let Some(Layer::Plan(plan)) = state.layers.last_mut() {
             if named {
+                // What was wrong with the name is over.
+                state.toast = None;
                 return go(plan);
             }
             plan.focus = PlanFocus::Name;

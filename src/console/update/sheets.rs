@@ -3,7 +3,7 @@
 use super::{goto, verbs};
 use crate::console::effect::Effect;
 use crate::console::rows::find;
-use crate::console::rows::text::{date, or_dash};
+use crate::console::rows::text::or_dash;
 use crate::console::state::{Confirm, Layer, Scope, Sheet, State};
 use crate::deck::look::Target;
 use crate::deck::reading::Inquiry;
@@ -140,10 +140,17 @@ pub fn revert(state: &mut State, id: &str, rev: i64) {
     });
     let mut lines = vec![find::name(&state.look, &target)];
     if let Some(gone) = state.look.lists.deleted.iter().find(|gone| gone.id == id) {
-        lines.push(format!("{} {} was deleted {} by {}: {}", gone.kind.word(), gone.name, date(gone.at_ms), gone.who, or_dash(&gone.why)));
+        lines.push(format!(
+            "{} {} was deleted {} by {}: {}",
+            gone.kind.word(),
+            gone.name,
+            state.look.times.full(gone.at_ms),
+            gone.who,
+            or_dash(&gone.why)
+        ));
     }
     if let Some(version) = version {
-        lines.push(format!("saved {} by {}: {}", date(version.at_ms), or_dash(&version.who), or_dash(&version.why)));
+        lines.push(format!("saved {} by {}: {}", state.look.times.full(version.at_ms), or_dash(&version.who), or_dash(&version.why)));
     }
     lines.push("= shows what is different. Its text becomes a new version;".into());
     lines.push("what runs stays as it is until it is dispatched, which shows a plan.".into());

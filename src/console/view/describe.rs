@@ -3,11 +3,12 @@
 use super::{Pen, header, layout};
 use crate::console::rows::cells::dispatch_state;
 use crate::console::rows::find;
-use crate::console::rows::text::{age, bytes, clock, date, or_dash, span};
+use crate::console::rows::text::{age, bytes, or_dash, span};
 use crate::console::state::{State, TextKind};
 use crate::console::theme::Role;
 use crate::deck::look::{Look, SwarmLook, SwarmState, Target};
 use crate::deck::why::of_look;
+use crate::model::protect::{Protected, Touched};
 use crate::model::record::StepState;
 use crate::model::stray::Stray;
 use crate::model::world::{HostState, PoolSeen, Proc};
@@ -102,15 +103,40 @@ pub fn lines(state: &State, kind: TextKind, target: &Target) -> Vec<Line> {
         (_, Target::Stray(place, name)) => find::stray(look, place, name).map(|stray| stray_lines(state, stray)).unwrap_or_default(),
         (_, other) => super::describe_lists::lines(state, other),
     };
+    if kind == TextKind::Describe
+        && let Some(by) = protected(look, target)
+    {
+        lines.insert(lines.len().min(1), fact("protected", format!("{}: its name is asked for", by.line())));
+    }
     let names = if matches!(target, Target::Audit(_)) { Vec::new() } else { find::aliases(look, target) };
     let last: Vec<_> =
         look.events.iter().filter(|event| names.iter().any(|name| event.place == *name || event.run == *name)).take(12).collect();
     if !last.is_empty() && !matches!(target, Target::Event(_)) {
         lines.push(line(""));
         lines.push(title("LATEST"));
-        lines.extend(last.iter().map(|event| line(format!("  {} {:<5} {}", clock(event.at_ms), or_dash(&event.who), event.what))));
+        lines.extend(
+            last.iter().map(|event| line(format!("  {} {:<5} {}", look.times.clock(event.at_ms), or_dash(&event.who), event.what))),
+        );
     }
     lines
+}
+
+/// What protects an object.
+fn protected<'l>(look: &'l Look, target: &Target) -> Option<&'l Protected> {
+    let mut touched = Touched::default();
+    match target {
+        Target::Swarm(id) => drop(touched.swarms.insert(id.clone())),
+        Target::Host(name) => touched.place(name),
+        Target::Balancer(name) => drop(touched.balancers.insert(name.clone())),
+        Target::Proc(host, name) => {
+            touched.place(host);
+            let of = find::proc(look, host, name).and_then(|proc| proc.swarm.as_ref());
+            touched.swarms.extend(look.swarms.iter().filter(|swarm| of == Some(&swarm.name)).map(|swarm| swarm.id.clone()));
+        }
+        Target::Squad(name) => touched.hosts.extend(look.hosts.iter().filter(|host| host.squad == *name).map(|host| host.name.clone())),
+        _ => {}
+    }
+    look.protection.over(&touched)
 }
 
 /// A line of the deck's own answer.
@@ -186,7 +212,7 @@ fn why_host(look: &Look, now: i64, name: &str) -> Vec<Line> {
     match &host.state {
         HostState::Unreachable(reason) => vec![
             Line { role: Role::Unseen, text: format!("? It cannot be reached: {reason}") },
-            line(format!("  last seen {} ago, {}", age(now, host.seen_ms), date(host.seen_ms))),
+            line(format!("  last seen {} ago, {}", age(now, host.seen_ms), look.times.full(host.seen_ms))),
             line(format!("  {} procs on it are not seen; they are left in their pools and not moved", host.procs.len())),
             line(""),
             title("NEXT"),
@@ -301,7 +327,11 @@ fn stray_lines(state: &State, stray: &Stray) -> Vec<Line> {
         fact("whose", &stray.whose),
         fact(
             "since",
-            if stray.since_ms > 0 { format!("{} ago, {}", age(now, stray.since_ms), date(stray.since_ms)) } else { String::new() },
+            if stray.since_ms > 0 {
+                format!("{} ago, {}", age(now, stray.since_ms), look.times.full(stray.since_ms))
+            } else {
+                String::new()
+            },
         ),
         fact("known", if stray.ignored { "yes: it is no trouble" } else { "no" }),
         line(""),
@@ -343,7 +373,7 @@ fn host_lines(look: &Look, now: i64, name: &str) -> Vec<Line> {
     let Some(host) = find::host(look, name) else { return lines };
     let amount = |amount: Option<u64>| amount.map(bytes).unwrap_or_default();
     lines.extend([
-        fact("seen", format!("{} ago, {}", age(now, host.seen_ms), date(host.seen_ms))),
+        fact("seen", format!("{} ago, {}", age(now, host.seen_ms), look.times.full(host.seen_ms))),
         fact("address", &host.address),
         fact("load", host.load.map(|load| format!("{load:.2}")).unwrap_or_default()),
         fact("memory", format!("{} free of {}", amount(host.memory_free), amount(host.memory_total))),
@@ -397,8 +427,8 @@ fn build_lines(look: &Look, id: &str) -> Vec<Line> {
         fact("size", bytes(build.size)),
         fact("buildpack", format!("{} {}", build.buildpack_url, build.buildpack_commit)),
         fact("sandboxed", if build.sandboxed { "yes" } else { "no: it could reach this machine" }),
-        fact("started", date(build.started_ms)),
-        fact("ended", date(build.ended_ms)),
+        fact("started", look.times.full(build.started_ms)),
+        fact("ended", look.times.full(build.ended_ms)),
         fact("asked by", &build.by),
         line(""),
         title("PROCFILE"),
@@ -418,8 +448,8 @@ fn dispatch_lines(look: &Look, id: &str) -> Vec<Line> {
         fact("release", format!("{} -> {}", or_dash(&dispatch.from_release), dispatch.to_release)),
         fact("by", &dispatch.who),
         fact("why", &dispatch.why),
-        fact("started", date(dispatch.started_ms)),
-        fact("ended", date(dispatch.ended_ms)),
+        fact("started", look.times.full(dispatch.started_ms)),
+        fact("ended", look.times.full(dispatch.ended_ms)),
         fact("carried by", &dispatch.holder),
     ];
     lines.extend(dispatch.fault.iter().map(|fault| wrong(fault.line())));
@@ -458,7 +488,7 @@ fn event_lines(look: &Look, seq: i64) -> Vec<Line> {
     let Some(event) = find::event(look, seq) else { return Vec::new() };
     vec![
         title(&format!("event {}", event.seq)),
-        fact("when", format!("{} UTC", date(event.at_ms))),
+        fact("when", look.times.full(event.at_ms)),
         fact("who", &event.who),
         fact("kind", &event.kind),
         fact("about", &event.place),

@@ -2,7 +2,7 @@
 
 use super::describe::{Line, fact, line, pool_lines, title, wrong};
 use crate::console::rows::find;
-use crate::console::rows::text::{age, date, or_dash};
+use crate::console::rows::text::{age, or_dash};
 use crate::console::state::State;
 use crate::deck::look::{Look, Target};
 use crate::model::reference::without_user;
@@ -145,8 +145,8 @@ fn release(look: &Look, now: i64, swarm: &str, id: &str) -> Option<Vec<Line>> {
         fact("build", &release.build),
         fact("config", format!("{} keys", release.config_keys)),
         fact("env", format!("{} keys", release.env_keys)),
-        fact("live since", format!("{}, {} ago", date(release.at_ms), age(now, release.at_ms))),
-        fact("made", date(release.created_ms)),
+        fact("live since", format!("{}, {} ago", look.times.full(release.at_ms), age(now, release.at_ms))),
+        fact("made", look.times.full(release.created_ms)),
         fact("dispatch", dispatch.map(|it| format!("{} by {}: {}", it.number, it.who, or_dash(&it.why))).unwrap_or_default()),
         line(""),
         title("NEXT"),
@@ -164,7 +164,7 @@ fn uptests(look: &Look, now: i64, id: &str) -> Option<Vec<Line>> {
             if failed == 0 { format!("* {} passed", run.reports.len()) } else { format!("! {failed} of {} failed", run.reports.len()) },
         ),
         fact("by", &run.who),
-        fact("when", format!("{}, {} ago", date(run.at_ms), age(now, run.at_ms))),
+        fact("when", format!("{}, {} ago", look.times.full(run.at_ms), age(now, run.at_ms))),
     ];
     let mut reports: Vec<_> = run.reports.iter().collect();
     reports.sort_by_key(|report| report.passed);
@@ -180,13 +180,13 @@ fn uptests(look: &Look, now: i64, id: &str) -> Option<Vec<Line>> {
 
 fn hold(look: &Look, now: i64, name: &str) -> Option<Vec<Line>> {
     let hold = find::hold(look, name)?;
-    let until = if hold.until_ms == 0 { "till it is lifted".to_string() } else { date(hold.until_ms) };
+    let until = if hold.until_ms == 0 { "till it is lifted".to_string() } else { look.times.full(hold.until_ms) };
     Some(vec![
         title(&hold.name),
         fact("holds", format!("{} {}", hold.on.word(), hold.object)),
         fact("by", &hold.who),
         fact("why", &hold.why),
-        fact("since", format!("{}, {} ago", date(hold.since_ms), age(now, hold.since_ms))),
+        fact("since", format!("{}, {} ago", look.times.full(hold.since_ms), age(now, hold.since_ms))),
         fact("until", until),
         line(""),
         title("NEXT"),
@@ -203,7 +203,7 @@ fn wave(look: &Look, now: i64, number: i64) -> Option<Vec<Line>> {
         fact("verb", &wave.verb),
         fact("by", &wave.who),
         fact("why", &wave.why),
-        fact("begun", format!("{}, {} ago", date(wave.started_ms), age(now, wave.started_ms))),
+        fact("begun", format!("{}, {} ago", look.times.full(wave.started_ms), age(now, wave.started_ms))),
         fact("at once", wave.at_once.to_string()),
         line(""),
         title("SWARMS"),
@@ -222,7 +222,7 @@ fn audit(look: &Look, seq: i64) -> Option<Vec<Line>> {
     let it = find::audit(look, seq)?;
     Some(vec![
         title(&format!("audit line {}", it.seq)),
-        fact("when", format!("{} UTC", date(it.at_ms))),
+        fact("when", look.times.full(it.at_ms)),
         fact("who", &it.who),
         fact("verb", &it.verb),
         fact("object", &it.object),
@@ -242,7 +242,7 @@ fn version(state: &State, id: &str, rev: i64) -> Option<Vec<Line>> {
     })?;
     Some(vec![
         title(&format!("version {rev} of {} {}", version.kind.word(), version.name)),
-        fact("saved", format!("{} by {}", date(version.at_ms), or_dash(&version.who))),
+        fact("saved", format!("{} by {}", state.look.times.full(version.at_ms), or_dash(&version.who))),
         fact("why", &version.why),
         fact("change", if version.deleted { "deleted".into() } else { format!("+{} -{} lines", version.added, version.removed) }),
         fact("state", if version.current { "* the present one" } else { "o was" }),

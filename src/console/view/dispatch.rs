@@ -4,7 +4,7 @@ use super::footer::wrap;
 use super::{Pen, header, layout, table};
 use crate::console::rows::cells::dispatch_state;
 use crate::console::rows::find;
-use crate::console::rows::text::{clock, span};
+use crate::console::rows::text::span;
 use crate::console::state::{Kind, Pane, State};
 use crate::console::theme::Role;
 use crate::deck::look::Target;
@@ -177,7 +177,7 @@ fn last_lines(pen: &mut Pen<'_>, state: &State, dispatch: &Dispatch, area: Rect,
         .collect();
     for (y, event) in (area.y + 1..area.bottom()).zip(lines.into_iter().rev()) {
         let role = if event.result == "failed" { Role::Wrong } else { Role::Text };
-        let end = pen.text(area.x + 1, y, 9, &clock(event.at_ms), Role::Dim);
+        let end = pen.text(area.x + 1, y, 9, &pen.times.clock(event.at_ms), Role::Dim);
         let place = event.place.split('@').next().unwrap_or_default();
         let end = pen.text(end + 1, y, area.width, &format!("{place} "), Role::Dim);
         pen.text(end, y, area.width, &event.what, role);

@@ -1,7 +1,7 @@
 //! The last two lines: what was said last, and the keys that matter here, from the live keymap.
 
 use super::Pen;
-use crate::console::keys::{Action, key_of};
+use crate::console::keys::Action;
 use crate::console::rows::find;
 use crate::console::state::{Kind, Layer, PlanFocus, State};
 use crate::console::theme::Role;
@@ -61,8 +61,10 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 
 fn keys(state: &State) -> String {
     let written = |items: &[(Action, &str)]| {
-        items.iter().map(|(action, label)| format!("{} {label}", key_of(*action))).collect::<Vec<_>>().join("  ")
+        items.iter().map(|(action, label)| format!("{} {label}", state.key_of(*action))).collect::<Vec<_>>().join("  ")
     };
+    let key = |action: Action| state.key_of(action);
+    let compare = || format!("{0} {0} {1} compare", key(Action::Mark), key(Action::Difference));
     let base = match state.layers.last() {
         None if state.is_empty_home() => return "d demo  h a first host  a apply a document  : go  ? help  q leave".into(),
         None => written(&[
@@ -79,10 +81,14 @@ fn keys(state: &State) -> String {
             "enter its plan or question  h history  / filter: revert, host:web*, user:op1  esc back".into()
         }
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Versions => {
-            "enter what it changed  = against now  space space = compare  y text  .b back to it  esc back".into()
+            let before = written(&[(Action::In, "what it changed"), (Action::Difference, "against now")]);
+            let after = format!("{}b back to it  {} back", key(Action::Menu), key(Action::Out));
+            format!("{before}  {}  {}  {after}", compare(), written(&[(Action::Yaml, "text")]))
         }
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Releases => {
-            "enter open  = against what runs  space space = compare  y all of it  / filter  esc back".into()
+            let before = written(&[(Action::In, "open"), (Action::Difference, "against what runs")]);
+            let after = written(&[(Action::Yaml, "all of it"), (Action::Filter, "filter"), (Action::Out, "back")]);
+            format!("{before}  {}  {after}", compare())
         }
         Some(Layer::List { pane, .. })
             if matches!(
@@ -110,9 +116,12 @@ fn keys(state: &State) -> String {
                 (Action::Out, "back"),
             ])
         }
-        Some(Layer::List { pane, .. }) if pane.kind == Kind::Audit => {
-            "enter open  / type:edit user:op1 app:shop since:2d until:9:00  : audit export FILE  esc back".into()
-        }
+        Some(Layer::List { pane, .. }) if pane.kind == Kind::Audit => written(&[
+            (Action::In, "open"),
+            (Action::Filter, "type:edit user:op1 app:shop since:2d until:9:00"),
+            (Action::Palette, "audit export FILE"),
+            (Action::Out, "back"),
+        ]),
         Some(Layer::List { pane, .. }) if pane.kind == Kind::Events => {
             written(&[(Action::In, "open"), (Action::Filter, "filter"), (Action::Palette, "go"), (Action::Out, "back")])
         }
@@ -127,7 +136,8 @@ fn keys(state: &State) -> String {
             (Action::Out, "back"),
         ]),
         Some(Layer::Sheet(sheet)) => {
-            let back = if matches!(sheet.target, crate::deck::look::Target::Version(..)) { ".b back to it  " } else { "" };
+            let is_version = matches!(sheet.target, crate::deck::look::Target::Version(..));
+            let back = if is_version { format!("{}b back to it  ", key(Action::Menu)) } else { String::new() };
             format!(
                 "{back}{}",
                 written(&[
@@ -151,16 +161,27 @@ fn keys(state: &State) -> String {
         ]),
         Some(Layer::Editor(_)) => return String::new(),
         Some(Layer::Plan(layer)) if layer.focus == PlanFocus::Name => "enter go  tab next  esc clear".into(),
-        Some(Layer::Plan(layer)) if let Some(Ok(plan)) = &layer.plan => {
-            format!("tab next  y {}  esc cancel  = all diffs  c copy as command", plan.verb)
+        Some(Layer::Plan(layer)) if let Some(Ok(plan)) = &layer.plan => written(&[
+            (Action::NextField, "next"),
+            (Action::Accept, plan.verb.as_str()),
+            (Action::Out, "cancel"),
+            (Action::AllDifferences, "all diffs"),
+            (Action::Copy, "copy as command"),
+        ]),
+        Some(Layer::Plan(_)) => written(&[(Action::Out, "cancel")]),
+        Some(Layer::Dispatch { id, .. }) => {
+            let act = key(Action::Menu);
+            let look = written(&[(Action::In, "host"), (Action::Logs, "logs"), (Action::Events, "events"), (Action::Out, "back")]);
+            match find::dispatch(&state.look, id).map(|dispatch| dispatch.outcome) {
+                Some(Some(Outcome::Interrupted)) => format!("{act}y carry on  {act}x stop and undo  {look}"),
+                Some(Some(Outcome::Done)) => format!("{act}b roll back  {act} act on the swarm  {look}"),
+                Some(Some(_)) => format!("{act}d dispatch  {act} act on the swarm  {look}"),
+                _ => {
+                    let leave = written(&[(Action::Leave, "leave, it goes on")]);
+                    format!("{leave}  {act}x stop and undo  {act} act  {}", written(&[(Action::In, "host"), (Action::Logs, "logs")]))
+                }
+            }
         }
-        Some(Layer::Plan(_)) => "esc cancel".into(),
-        Some(Layer::Dispatch { id, .. }) => match find::dispatch(&state.look, id).map(|dispatch| dispatch.outcome) {
-            Some(Some(Outcome::Interrupted)) => ".y carry on  .x stop and undo  enter host  l logs  i events  esc back".into(),
-            Some(Some(Outcome::Done)) => ".b roll back  . act on the swarm  enter host  l logs  i events  esc back".into(),
-            Some(Some(_)) => ".d dispatch  . act on the swarm  enter host  l logs  i events  esc back".into(),
-            _ => "q leave, it goes on  .x stop and undo  . act  enter host  l logs".into(),
-        },
         Some(Layer::Log(log)) if log.finding && log.filtering => "enter keep  tab search instead  !x without x  esc all lines".into(),
         Some(Layer::Log(log)) if log.finding => "enter search  tab only these lines  esc cancel".into(),
         Some(Layer::Log(_)) => {
@@ -182,9 +203,15 @@ fn keys(state: &State) -> String {
         Some(Layer::Ask(_)) => "tab next field  enter go on (shows the plan or asks first)  esc cancel".into(),
         Some(Layer::Question(_)) => "enter answer  esc no answer".into(),
         Some(Layer::Confirm(confirm)) if confirm.protected.is_some() => "type its name  tab choose  enter press  esc cancel".into(),
-        Some(Layer::Confirm(_)) => "tab choose  enter press  y yes  n no  esc cancel".into(),
+        Some(Layer::Confirm(_)) => written(&[
+            (Action::NextField, "choose"),
+            (Action::Choose, "press"),
+            (Action::Accept, "yes"),
+            (Action::Refuse, "no"),
+            (Action::Out, "cancel"),
+        ]),
         Some(Layer::Leaving { .. }) => "it takes 30 s at most".into(),
-        Some(Layer::Help { .. }) => "j down  k up  esc back".into(),
+        Some(Layer::Help { .. }) => written(&[(Action::Down, "down"), (Action::Up, "up"), (Action::Out, "back")]),
     };
     if matches!(
         state.layers.last(),
@@ -202,7 +229,7 @@ fn keys(state: &State) -> String {
     ) {
         return base;
     }
-    let help = if state.layers.is_empty() { format!("{} help", key_of(Action::Help)) } else { key_of(Action::Help).to_string() };
+    let help = if state.layers.is_empty() { format!("{} help", key(Action::Help)) } else { key(Action::Help).to_string() };
     // Where it is narrow the last ones go; the help never does.
     let room = usize::from(state.size.0).saturating_sub(help.len() + 2);
     let mut line = String::new();

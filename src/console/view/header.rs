@@ -38,7 +38,7 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, title: &str) {
     let name = if title.is_empty() { look.who.as_str() } else { look.who.split('@').next().unwrap_or_default() };
     let who = if width < 72 { String::new() } else { format!("{name} ") };
     let right = match look.writing.left_ms(state.now_ms) {
-        Some(left) => format!("{who}WRITE {} left  {age}  ", minutes(left)),
+        Some(left) => format!("{who}WRITE {}  {age}  ", minutes(left)),
         None if state.may_write() => format!("{who}WRITE  {age}  "),
         None => format!("{who} {age} READ-ONLY"),
     };

@@ -140,7 +140,7 @@ pub fn clamp_text(state: &mut State) {
     let lines = match state.layers.last() {
         Some(Layer::Text { kind, target, .. }) => describe::lines(state, *kind, target).len(),
         Some(Layer::Sheet(sheet)) => sheet.lines.as_ref().and_then(|lines| lines.as_ref().ok()).map_or(0, Vec::len),
-        Some(Layer::Help { .. }) => overlay::help_lines().len(),
+        Some(Layer::Help { .. }) => overlay::help_lines(&state.keys).len(),
         _ => return,
     };
     let most = lines.saturating_sub(rows);

@@ -2,7 +2,7 @@
 
 use super::ansi::spans;
 use super::{Pen, header, layout};
-use crate::console::rows::text::{clock, count};
+use crate::console::rows::text::count;
 use crate::console::state::{Kept, LineKind, LogLayer, LogSource, SINCE, State};
 use crate::console::theme::Role;
 use ratatui::layout::{Position, Rect};
@@ -146,20 +146,20 @@ fn cut(log: &LogLayer, kept: &Kept, width: u16, from: usize, pen: &Pen<'_>, most
     let mut pieces: Vec<(Style, String)> = Vec::new();
     match kept.kind {
         LineKind::Mark => {
-            let text = format!("---- mark {} ", clock(line.at_ms));
+            let text = format!("---- mark {} ", pen.times.clock(line.at_ms));
             let rest = "-".repeat(width.saturating_sub(text.chars().count()));
             return vec![vec![(pen.theme.style(Role::Focus), text + &rest)]];
         }
         LineKind::Own => {
             if log.times {
-                pieces.push((dim, format!("{}  ", clock(line.at_ms))));
+                pieces.push((dim, format!("{}  ", pen.times.clock(line.at_ms))));
             }
             pieces.push((note, format!("-- {}", line.text)));
         }
         LineKind::Said | LineKind::Stage => {
             if log.times {
                 let sign = if log.by_arrival(kept) { '~' } else { ' ' };
-                pieces.push((dim, format!("{}{sign} ", clock(line.at_ms))));
+                pieces.push((dim, format!("{}{sign} ", pen.times.clock(line.at_ms))));
             }
             if from > 0 {
                 let label: String = line.label().chars().take(from).collect();

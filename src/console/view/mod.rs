@@ -14,6 +14,7 @@ mod pen;
 mod plan;
 mod sheet;
 mod table;
+pub mod title;
 mod welcome;
 
 pub use overlay::help_lines;
@@ -32,6 +33,7 @@ pub fn view(state: &State, theme: &Theme, area: Rect, buffer: &mut Buffer) -> Op
     }
     buffer.set_style(area, theme.style(Role::Ground));
     let mut pen = Pen::new(buffer, theme, area);
+    pen.times = state.look.times.clone();
     let mut cursor = match state.screen() {
         Some(Layer::List { title, pane }) => {
             header::draw(&mut pen, state, title);

@@ -1,7 +1,7 @@
 //! What lies over a screen: menu, palette, filter line, help, questions.
 
 use super::{Pen, layout};
-use crate::console::keys::{BINDINGS, Where};
+use crate::console::keys::{Keymap, Where};
 use crate::console::rows::find;
 use crate::console::state::{Ask, Columns, Confirm, Field, HostQuestion, Layer, Palette, State, verbs_on};
 use crate::console::theme::Role;
@@ -22,7 +22,7 @@ pub fn draw(pen: &mut Pen<'_>, state: &State, layer: &Layer) -> Option<Position>
             let end = pen.text(pen.area.x, y, pen.area.width, "/", Role::Focus);
             Some(input(pen, end, y, pen.area.right().saturating_sub(end), field))
         }
-        Layer::Help { top } => help(pen, *top),
+        Layer::Help { top } => help(pen, state, *top),
         Layer::Ask(ask) => self::ask(pen, ask),
         Layer::Question(question) => self::question(pen, question),
         Layer::Confirm(confirm) => self::confirm(pen, confirm),
@@ -127,12 +127,12 @@ fn palette(pen: &mut Pen<'_>, palette: &Palette) -> Option<Position> {
 }
 
 /// The help, made from the live keymap and the table of verbs.
-pub fn help_lines() -> Vec<(Role, String)> {
+pub fn help_lines(keys: &Keymap) -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Title, "small letters look - CAPITALS sort by the column with that letter - . acts".to_string())];
     for place in Where::ALL {
         lines.push((Role::Text, String::new()));
         lines.push((Role::Title, place.title().to_uppercase()));
-        for binding in BINDINGS.iter().filter(|binding| binding.place == place) {
+        for binding in keys.bound().iter().filter(|binding| binding.place == place) {
             lines.push((Role::Text, format!("  {:<14}{}", binding.keys.join("  "), binding.title)));
         }
     }
@@ -155,11 +155,16 @@ pub fn help_lines() -> Vec<(Role, String)> {
     ));
     lines.push((Role::Title, "VIEWS   :dash save NAME  :dash NAME  :dash default NAME (opens first)  :dash forget NAME".into()));
     lines.push((Role::Title, "FILTER  text  !not  ~fuzzy  state:fatal  host:web*  app:  squad:  swarm:  version:  user:  type:  since:2h  until:9:00  - all must hold".into()));
+    lines.push((
+        Role::Title,
+        "HERE    :write 15m WHY, :write off (a read-only fleet)  :utc :local  :mouse  :theme NAME  - keys: keys.yaml beside your themes"
+            .into(),
+    ));
     lines
 }
 
-fn help(pen: &mut Pen<'_>, top: usize) -> Option<Position> {
-    let lines = help_lines();
+fn help(pen: &mut Pen<'_>, state: &State, top: usize) -> Option<Position> {
+    let lines = help_lines(&state.keys);
     let inside = pen.frame(layout::help(pen.area), "help");
     let top = top.min(lines.len().saturating_sub(usize::from(inside.height)));
     for (y, (role, text)) in (inside.y..inside.bottom()).zip(lines.iter().skip(top)) {

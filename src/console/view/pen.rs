@@ -3,6 +3,7 @@
 use crate::console::editor::Editor;
 use crate::console::theme::{Role, Theme};
 use crate::model::shown::shown;
+use crate::model::times::Times;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -13,12 +14,14 @@ pub struct Pen<'a> {
     buffer: &'a mut Buffer,
     pub theme: &'a Theme,
     pub area: Rect,
+    /// In which zone times are written.
+    pub times: Times,
 }
 
 impl<'a> Pen<'a> {
     pub fn new(buffer: &'a mut Buffer, theme: &'a Theme, area: Rect) -> Pen<'a> {
         let area = area.intersection(buffer.area);
-        Pen { buffer, theme, area }
+        Pen { buffer, theme, area, times: Times::default() }
     }
 
     /// Writes text at most `width` cells wide; answers where it ended.

@@ -38,11 +38,8 @@ pub fn framed_as(pen: &mut Pen<'_>, area: Rect, state: &State, pane: &Pane, focu
                 _ => None,
             })
             .map(|event| {
-                format!(
-                    "{} since {} UTC",
-                    count(pane.total as i64),
-                    crate::console::rows::text::clock(event.at_ms).get(..5).unwrap_or_default()
-                )
+                let (clock, zone) = (state.look.times.clock(event.at_ms), state.look.times.word(event.at_ms));
+                format!("{} since {} {zone}", count(pane.total as i64), clock.get(..5).unwrap_or_default())
             })
             .unwrap_or_default(),
         _ => {

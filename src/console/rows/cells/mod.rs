@@ -113,7 +113,7 @@ pub fn cells(look: &Look, now_ms: i64, pane: &Pane, id: &RowId) -> Option<Cells>
         (_, Target::Wave(number)) => work::wave(look, now_ms, *number),
         (_, Target::Member(number, swarm)) => work::member(look, *number, swarm),
         (_, Target::Audit(seq)) => past::audit(look, *seq),
-        (_, Target::Version(_, rev)) => past::version(now_ms, &pane.scope, *rev),
+        (_, Target::Version(_, rev)) => past::version(look, now_ms, &pane.scope, *rev),
         (_, Target::Share(..) | Target::Strays | Target::Nothing) => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::{Cell, Cells, TROUBLE, role_of};
 use crate::console::rows::filter::About;
 use crate::console::rows::find;
-use crate::console::rows::text::{age, clock, date, or_dash};
+use crate::console::rows::text::{age, or_dash};
 use crate::console::state::Scope;
 use crate::deck::look::{Look, Target};
 use crate::model::stray::{Stray, StrayKind};
@@ -38,7 +38,7 @@ pub fn event(look: &Look, seq: i64) -> Option<Cells> {
     };
     let what = if event.why.is_empty() { event.what.clone() } else { format!("{} ({})", event.what, event.why) };
     let place = event.place.split('@').next().unwrap_or_default().to_string();
-    let cells = vec![Cell::of(clock(event.at_ms), event.at_ms), or_dash(&event.who).into(), or_dash(&place).into(), what.into()];
+    let cells = vec![Cell::of(look.times.clock(event.at_ms), event.at_ms), or_dash(&event.who).into(), or_dash(&place).into(), what.into()];
     let about = About {
         state: event.result.clone(),
         host: event.place.clone(),
@@ -144,7 +144,7 @@ pub fn audit(look: &Look, seq: i64) -> Option<Cells> {
     let line = find::audit(look, seq)?;
     let bad = matches!(line.result.as_str(), "failed" | "refused");
     let cells = vec![
-        Cell::of(date(line.at_ms), line.at_ms),
+        Cell::of(look.times.date(line.at_ms), line.at_ms),
         or_dash(&line.who).into(),
         line.verb.clone().into(),
         or_dash(&line.object).into(),
@@ -165,7 +165,7 @@ pub fn audit(look: &Look, seq: i64) -> Option<Cells> {
     Some(Cells::new(if bad { '!' } else { ' ' }, if bad { 0 } else { TROUBLE }, cells, about))
 }
 
-pub fn version(now_ms: i64, scope: &Scope, rev: i64) -> Option<Cells> {
+pub fn version(look: &Look, now_ms: i64, scope: &Scope, rev: i64) -> Option<Cells> {
     let Scope::Versions(versions) = scope else { return None };
     let version = versions.iter().find(|version| version.rev == rev)?;
     let (glyph, state) = match (version.current, version.deleted) {
@@ -176,7 +176,7 @@ pub fn version(now_ms: i64, scope: &Scope, rev: i64) -> Option<Cells> {
     let cells = vec![
         Cell::of(version.rev.to_string(), version.rev),
         state.into(),
-        Cell::of(date(version.at_ms), version.at_ms),
+        Cell::of(look.times.date(version.at_ms), version.at_ms),
         or_dash(&version.who).into(),
         if version.deleted { "-".into() } else { format!("+{} -{}", version.added, version.removed).into() },
         or_dash(&version.why).into(),
