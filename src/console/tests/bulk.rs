@@ -318,3 +318,20 @@ fn a_host_with_several_swarms_is_emptied_as_one_wave_and_waves_go_back_and_on() 
         "{effects:?}"
     );
 }
+
+#[test]
+fn several_rows_ask_for_the_name_of_what_is_protected_among_them() {
+    use crate::model::protect::{Protected, Protection};
+    let mut guarded = look();
+    let mut protection = Protection::default();
+    for swarm in &guarded.swarms {
+        protection.swarm(&swarm.id, Protected { on: HoldOn::Squad, name: "web".into() });
+    }
+    guarded.protection = Arc::new(protection);
+    let mut state = state(80, 24);
+    update(&mut state, Msg::Look(Arc::new(guarded)));
+    press(&mut state, "4 v j j v . k");
+    assert_eq!(question(&state).protected.map(|by| by.asked().to_string()), Some("web".into()));
+    assert_eq!(press(&mut state.clone(), "y enter"), [], "y is a letter of a name here");
+    assert!(matches!(press(&mut state, "w e b enter").as_slice(), [Effect::Procs { procs, .. }] if procs.len() == 3));
+}
