@@ -48,10 +48,18 @@ fn marked_procs_are_one_question_that_names_them_and_each_has_its_row() {
     press(&mut state, "4 v j j j v");
     let marked: Vec<Target> = state.marks.iter().cloned().collect();
     assert_eq!(marked.len(), 4);
-    // The cursor on another row: it alone.
+    // The cursor has gone on to another row: those that are marked all the same, or that row would be taken for one of them.
     let mut other = state.clone();
     press(&mut other, "j . k");
-    assert!(question(&other).title.starts_with("Stop this proc"), "{:?}", question(&other));
+    assert_eq!(question(&other).title, "Stop 4 procs?");
+    let mut one = crate::console::tests::fixture::state(80, 24);
+    press(&mut one, "4 space");
+    let first = one.marks.iter().next().cloned().unwrap();
+    press(&mut one, "j . k");
+    let Target::Proc(host, _) = &first else { panic!("{first:?}") };
+    assert!(question(&one).lines.iter().any(|line| line.contains(host.as_str())), "{:?}", question(&one));
+    press(&mut one, "esc \\ . k");
+    assert!(question(&one).title.starts_with("Stop this proc"), "{:?}", question(&one));
     press(&mut state, ". k");
     let asked = question(&state);
     assert_eq!(asked.title, "Stop 4 procs?");
@@ -68,6 +76,29 @@ fn marked_procs_are_one_question_that_names_them_and_each_has_its_row() {
     let lines = vec!["* web01  a  stopped".to_string(), "! web02  b  it does not answer".into()];
     update(&mut state, Msg::Read { ticket: *ticket, lines: Ok(lines) });
     assert!(frame(&state, Depth::True).0.contains("! web02  b  it does not answer"));
+}
+
+#[test]
+fn esc_clears_a_filter_that_nothing_matches_before_it_leaves_the_list() {
+    let mut state = state(80, 24);
+    press(&mut state, "2 enter / z z z z enter");
+    assert!(state.pane().is_some_and(|pane| pane.order.is_empty()) && frame(&state, Depth::True).0.contains("esc clears it"));
+    let layers = state.layers.len();
+    press(&mut state, "esc");
+    assert!(state.layers.len() == layers && state.pane().is_some_and(|pane| !pane.order.is_empty()), "{:?}", state.layers.len());
+    press(&mut state, "esc");
+    assert_eq!(state.layers.len(), layers - 1);
+}
+
+#[test]
+fn what_a_text_covers_is_neither_marked_nor_sorted() {
+    let mut state = state(80, 24);
+    press(&mut state, "4");
+    let before = state.pane().map(|pane| pane.sort);
+    press(&mut state, "? space * v N");
+    assert!(state.marks.is_empty() && state.range.is_none() && state.pane().map(|pane| pane.sort) == before);
+    press(&mut state, "esc space");
+    assert_eq!(state.marks.len(), 1);
 }
 
 #[tokio::test]

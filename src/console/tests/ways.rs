@@ -19,6 +19,21 @@ use ratatui::layout::Rect;
 use std::sync::Arc;
 
 #[test]
+fn a_reason_typed_into_a_plan_is_a_reason_and_presses_nothing() {
+    let mut state = state(80, 24);
+    let effects = press(&mut state, ". b");
+    let Some(Effect::Plan { ticket, .. }) = effects.first().cloned() else { panic!("{effects:?}") };
+    update(&mut state, Msg::Planned { ticket, plan: Box::new(Ok(plan())) });
+    press(&mut state, "x");
+    assert_eq!(press(&mut state, "space t y p o space y"), []);
+    let Some(Layer::Plan(layer)) = state.layers.last() else { panic!("{:?}", state.layers) };
+    assert_eq!((layer.why.text.as_str(), layer.focus), ("x typo y", PlanFocus::Why));
+    press(&mut state, "enter");
+    let effects = press(&mut state, "y");
+    assert!(matches!(&effects[..], [Effect::Execute { why, .. }] if why == "x typo y"), "{effects:?}");
+}
+
+#[test]
 fn a_plan_is_dispatched_by_y_only_after_it_was_seen() {
     let mut state = state(80, 24);
     let effects = press(&mut state, ". d enter");

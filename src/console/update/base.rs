@@ -58,6 +58,17 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
                 state.toast = None;
                 return Vec::new();
             }
+            // As the empty list says.
+            if let Some(Layer::List { pane, .. }) = state.layers.last_mut()
+                && pane.order.is_empty()
+                && (!pane.filter.is_empty() || pane.trouble_only)
+            {
+                pane.filter.clear();
+                pane.trouble_only = false;
+                pane.stale = true;
+                state.last_key_ms = 0;
+                return Vec::new();
+            }
             return goto::pop(state);
         }
         Action::Leave => return if state.layers.is_empty() || is_ours_live(state) { leaving::leave(state) } else { goto::pop(state) },
@@ -76,6 +87,17 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
                 reorder(state);
             }
         }
+        Action::Tree => travel::toggle_tree(state),
+        Action::Zoom => travel::zoom(state),
+        Action::Back => return travel::back(state),
+        Action::Forward => return travel::forward(state),
+        Action::Yaml => return sheets::yaml(state),
+        Action::Difference => return sheets::difference(state),
+        Action::History => return sheets::history(state),
+        Action::Refresh => return vec![Effect::Refresh],
+        Action::Suspend => return vec![Effect::Suspend],
+        // What cannot be seen is not marked, nor sorted.
+        Action::Mark | Action::MarkAll | Action::MarkRange | Action::ClearMarks | Action::SortColumn if is_covered(state) => {}
         Action::SortColumn => {
             if let Some(pane) = state.pane_mut() {
                 let count = columns(pane.kind).len();
@@ -88,15 +110,6 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
                 reorder(state);
             }
         }
-        Action::Tree => travel::toggle_tree(state),
-        Action::Zoom => travel::zoom(state),
-        Action::Back => return travel::back(state),
-        Action::Forward => return travel::forward(state),
-        Action::Yaml => return sheets::yaml(state),
-        Action::Difference => return sheets::difference(state),
-        Action::History => return sheets::history(state),
-        Action::Refresh => return vec![Effect::Refresh],
-        Action::Suspend => return vec![Effect::Suspend],
         Action::Mark => mark(state),
         Action::MarkAll => {
             let all: Vec<Target> = state
@@ -153,6 +166,11 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// Whether a text stands over the rows.
+fn is_covered(state: &State) -> bool {
+    matches!(state.layers.last(), Some(Layer::Help { .. } | Layer::Text { .. }))
 }
 
 /// Whether the screen on top is of a dispatch under way that this process carries: `q` there leaves it going.
@@ -213,6 +231,9 @@ fn text(state: &mut State, kind: TextKind) {
 
 /// A CAPITAL sorts by the column that begins with it, up; again, down; again, by the next one that begins so; then by trouble.
 pub fn sort_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    if is_covered(state) {
+        return Vec::new();
+    }
     let KeyCode::Char(letter) = key.code else { return Vec::new() };
     if !letter.is_ascii_uppercase() || !key.modifiers.difference(crossterm::event::KeyModifiers::SHIFT).is_empty() {
         return Vec::new();

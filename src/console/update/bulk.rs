@@ -13,13 +13,14 @@ use crate::deck::verbs::{Danger, Verb};
 use crate::deck::wave::WaveOf;
 use crate::model::Result;
 
-/// What a verb on the row under the cursor is done to: all marked rows of its kind, where there are several and it is one of them.
-/// Nothing that acts is done to one of several without a word; what only writes or looks opens on the one.
+/// What a verb on the row under the cursor is done to: the marked rows of its kind, where there are others than itself; the cursor may
+/// have gone on from them. Nothing that acts is done to one of several without a word; what only writes or looks opens on the one.
 pub fn marked(state: &State, verb: &Verb, target: &Target) -> Option<Vec<Target>> {
     let on = on_of(target).filter(|_| verb.many || verb.danger >= Danger::Middle)?;
     let same = state.marks.iter().filter(|marked| on_of(marked) == Some(on) && find::exists(&state.look, marked));
     let same: Vec<Target> = same.cloned().collect();
-    (same.len() > 1 && state.marks.contains(target) && state.pointed() == *target).then_some(same)
+    let others = same.iter().any(|marked| marked != target);
+    (others && state.pointed() == *target).then_some(same)
 }
 
 /// Begins a verb on several rows: one plan or one question for all of them.

@@ -115,7 +115,7 @@ pub fn stops(layer: &PlanLayer) -> Option<String> {
         Some(first) => {
             let stays = plan.held.iter().find(|hold| hold.on != HoldOn::Swarm).unwrap_or(first);
             Some(match stays.on {
-                HoldOn::Swarm => format!("HELD by {}: tick \"lift the hold\" first (tab, space)", stays.line()),
+                HoldOn::Swarm => format!("HELD by {}: tick \"lift {}\" first (s-tab goes up to it, space ticks)", stays.line(), stays.name),
                 on => format!("{} {} is HELD by {}; lift that first (.h on its row)", on.word(), stays.object, stays.line()),
             })
         }

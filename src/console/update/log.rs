@@ -20,7 +20,7 @@ pub fn act(state: &mut State, act: Action) -> Vec<Effect> {
         Action::Wrap => log.wrap = !log.wrap,
         Action::Times => log.times = !log.times,
         Action::Since(number) => return since(state, usize::from(number)),
-        Action::Find => (log.finding, log.filtering, log.find) = (true, false, Field::new(&log.search.text)),
+        Action::Find => (log.finding, log.filtering, log.find) = (true, false, Field::default()),
         Action::OnlyThis => only(log, page),
         Action::Next => jump(log, true, page),
         Action::Previous => jump(log, false, page),

@@ -214,6 +214,9 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             if state.is_empty_home() && state.layers.is_empty() {
                 return base::welcome_key(state, key);
             }
+            if matches!(state.layers.last(), Some(Layer::Plan(_))) {
+                return plan::typed(state, key);
+            }
             return base::sort_key(state, key);
         }
         Pressed::Action(act) => act,

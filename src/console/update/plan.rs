@@ -5,7 +5,7 @@ use crate::console::effect::Effect;
 use crate::console::keys::Action;
 use crate::console::state::{DEAF_MS, Field, Layer, PlanFocus, PlanLayer, State};
 use crate::model::quote::quote;
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key while WHY is typed; none when it is for the screen.
 pub fn why_key(state: &mut State, key: KeyEvent) -> Option<Vec<Effect>> {
@@ -18,6 +18,20 @@ pub fn why_key(state: &mut State, key: KeyEvent) -> Option<Vec<Effect>> {
         }
     }
     Some(Vec::new())
+}
+
+/// A letter that means nothing here begins the reason: whoever types one should not press a button with the next.
+pub fn typed(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let now_ms = state.now_ms;
+    let Some(Layer::Plan(plan)) = state.layers.last_mut() else { return Vec::new() };
+    let heard = plan.painted_ms.is_some_and(|painted| now_ms >= painted + DEAF_MS);
+    let ready = matches!(&plan.plan, Some(Ok(_))) && plan.waits_since.is_none() && !plan.sent;
+    let letter = matches!(key.code, KeyCode::Char(c) if c.is_alphanumeric()) && key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
+    if heard && ready && letter {
+        plan.focus = PlanFocus::Why;
+        plan.why.key(key);
+    }
+    Vec::new()
 }
 
 /// A key while the name of what is protected is typed; none when it is for the screen.

@@ -43,7 +43,8 @@ impl Deck {
         }
         let refused: Option<Refused> = self.store.kept(REFUSED, &entry.id).await.ok().flatten();
         let last = dispatches.first().map_or(0, |dispatch| dispatch.started_ms);
-        let refused = refused.filter(|refused| refused.at_ms > last);
+        // Where procs are in trouble, a plan that was refused is not why.
+        let refused = refused.filter(|refused| refused.at_ms > last && !facts.procs.iter().any(ProcFacts::troubled));
         if let Some(refused) = &refused {
             facts.said.push(refused.said());
         }
@@ -75,8 +76,15 @@ impl Deck {
             SwarmState::Lost => "Procs of it are on hosts that cannot be reached: what they do now is not known.".into(),
             SwarmState::Short => format!("{} of {} procs run {}, and no dispatch is under way.", look.ready, look.size, look.running),
         };
+        let held = look.held.iter().map(|hold| format!(" It is HELD by {}.", hold.line()));
+        let not_live = Some(&look.not_live).filter(|not_live| !not_live.is_empty()).map(|not_live| format!(" Not live yet: {not_live}."));
+        let verdict = verdict + &held.chain(not_live).collect::<String>();
         let next = match look.state {
             SwarmState::New | SwarmState::Short => format!("swarmdeck dispatch {}", look.short),
+            SwarmState::Ok if refused.is_none() && !look.held.is_empty() => {
+                look.held.first().map_or_else(String::new, |hold| format!("swarmdeck lift {}", hold.name))
+            }
+            SwarmState::Ok if refused.is_none() && !look.not_live.is_empty() => format!("swarmdeck dispatch {}", look.short),
             _ => String::new(),
         };
         let changed = self.changed(catalog, &entry.id, None).await?;
