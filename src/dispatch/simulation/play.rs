@@ -127,6 +127,7 @@ impl Sim {
             self.holds.borrow_mut().retain(|hold| hold.on == HoldOn::Swarm);
             self.dispatch_once_more(swarm).await;
         }
+        self.judge_leases();
         let sim = Rc::clone(self);
         self.by_console(0, async move { drop(sim.upkeep(0, true).await) }).await;
         self.judge_what_is_left(true);
@@ -163,15 +164,19 @@ impl Sim {
         self.breaks("it can be dispatched again", how);
     }
 
+    fn judge_leases(&self) {
+        let (leases, ports) = (self.store.leases(), self.store.port_leases());
+        if !leases.is_empty() || !ports.is_empty() {
+            self.breaks("nothing is left behind", format!("leases {leases:?}, ports {ports:?}"));
+        }
+    }
+
     /// No lease, no port, no proc and no directory that nobody owns; what is owed is listed. What would leave nobody in a pool may be owed
     /// until somebody else serves there, at the `last`.
     fn judge_what_is_left(&self, last: bool) {
         let waits = |dispatch: &Dispatch| !last && dispatch.debts.iter().any(|debt| debt.what.contains("nobody would be left in the pool"));
+        self.judge_leases();
         let promise = "nothing is left behind";
-        let (leases, ports) = (self.store.leases(), self.store.port_leases());
-        if !leases.is_empty() || !ports.is_empty() {
-            self.breaks(promise, format!("leases {leases:?}, ports {ports:?}"));
-        }
         let owed = self.owed_pools.borrow().clone();
         if !owed.is_empty() {
             self.breaks("debts are paid", format!("balancer hosts are owed pools: {owed:?}"));
