@@ -193,7 +193,10 @@ fn a_dispatch_outlives_the_screen_however_it_goes() {
     // The screen panics: the terminal is restored, what happened is said, the dispatch is finished.
     let (mut terminal, hold) = under_way(3, "v1", &[BINARY], &[("SWARMDECK_TEST_PANIC", "view".into())]);
     // The dispatch came by itself, and is deaf at first.
-    terminal.press_until("?", "SWARMDECK_TEST_PANIC");
+    until(Duration::from_secs(60), "it is said what happened", || {
+        terminal.press("?");
+        terminal.written().contains("SWARMDECK_TEST_PANIC")
+    });
     drop(hold);
     assert_eq!(terminal.ended(), 0, "{}", terminal.text());
     terminal.is_restored();

@@ -45,11 +45,15 @@ impl Follow {
     fn count(&self, words: &str) -> usize {
         self.text().matches(words).count()
     }
-    /// The most memory that it ever held, KiB.
+    /// The most memory that it ever held, KiB, without the pages of its own program file: the debug build's are many, and no log fills them.
     fn peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.split_whitespace().next().unwrap().parse().unwrap()
+        let of = |key: &str| -> u64 {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        println!("peak {} KiB, of its file {} KiB", of("VmHWM:"), of("RssFile:"));
+        of("VmHWM:") - of("RssFile:")
     }
 }
 
@@ -168,7 +172,7 @@ fn gaps(fleet: &Fleet, deck: &Deck, procs: &[Program]) {
     let flood = Follow::start(deck, &["logs", "-f", &place, "--grep", "end of the flood"]);
     fleet.text("web01", &format!("yes 'a line of a flood of lines, each of them with seventy bytes in it, more' | head -c 150000000 >>{0}; printf '\\nend of the flood\\n' >>{0}", log_of(one)));
     flood.says("end of the flood");
-    assert!(flood.peak() < 64 << 10, "{} KiB", flood.peak());
+    assert!(flood.peak() < 40 << 10, "{} KiB", flood.peak());
     fleet.text("web01", &format!(": >{}", log_of(one)));
 }
 
