@@ -167,31 +167,17 @@ pub fn seen(host: &Host, before: Option<&HostSeen>, sim: Option<&SimHost>, now: 
 }
 
 fn proc_seen(host: &str, proc: &SimProc, now: Ms) -> Proc {
+    let owner = if proc.stamp.is_some() { Owner::Ours } else { Owner::Foreign };
     Proc {
-        host: host.into(),
-        name: proc.name.clone(),
         app: "shop".into(),
-        version: String::new(),
         config: "prod".into(),
         release: proc.release.clone(),
         proc: "web".into(),
         port: Some(proc.port),
         state: proc.state(now),
         pid: proc.pid(now),
-        start: 0,
-        stop: 0,
-        now: 0,
-        exit_status: None,
-        spawn_error: String::new(),
-        description: String::new(),
         stamp: proc.stamp.clone(),
-        owner: if proc.stamp.is_some() { Owner::Ours } else { Owner::Foreign },
-        swarm: None,
-        foreign_of: None,
-        routed: None,
-        cpu_percent: None,
-        rss_bytes: None,
-        cpu: None,
+        ..Proc::unknown(host, &proc.name, owner)
     }
 }
 
